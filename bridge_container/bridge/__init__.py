@@ -1,0 +1,1 @@
+"""The bridge: terminates SIP, decides by the routing table, carries audio into calls."""

@@ -1,0 +1,1 @@
+"""One-command local mode: an embedded AWS, the HTTP gateway, the stream poller and the bridge."""
