@@ -1,1 +1,1 @@
-"""SIP calls: admission, authentication, routing, and the life of each call. Imports sip, media and trunking core."""
+"""SIP calls: admission, authentication, routing and their life. Imports sip, media, trunking core."""
