@@ -1,0 +1,70 @@
+"""The port between the media engine and a WebRTC peer (ICE, DTLS, SDP): what the engine asks, what it is told.
+
+The engine owns RTP and RTCP (sequence numbers, timestamps, SSRC use, SR/RR, NACK answers, Opus); the peer owns
+SDP, ICE, DTLS and the SRTP context. Both live in one process and on one event loop. No implementation here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.adapters.packet_transport import PacketTransport
+from bridge.calls.media_engine import Codec
+
+
+@dataclass(frozen=True, slots=True)
+class WebRtcAnswer:
+    """What answering an offer settled. The engine sends and expects exactly this."""
+
+    sdp: str
+    """The complete SDP answer (all candidates inside, no trickle)."""
+    codec: Codec
+    """The codec both ways: `opus` (clock rate 48000) or else `PCMU`/`PCMA`."""
+    ssrc: int
+    """The SSRC that the answer announces for the audio that we send."""
+    cname: str
+    """The canonical name announced with it, for RTCP SDES (RFC 3550 section 6.5.1)."""
+    remote_ssrc: int | None = None
+    """The peer's audio SSRC when its offer names one; else learned from the first packet."""
+    dtmf_payload_type: int | None = None
+    """telephone-event, when negotiated at the codec's clock rate."""
+    transport_wide_extension: int | None = None
+    """RTP header extension id of transport-wide-cc-01, when negotiated."""
+    nack: bool = False
+    """The peer may ask for lost packets (`a=rtcp-fb:<pt> nack`)."""
+    in_band_fec: bool = True
+    """The peer decodes Opus in-band FEC (`useinbandfec=1` in its fmtp)."""
+    send: bool = True
+    """False when the offer's direction does not let us send (`sendonly`, `inactive`)."""
+    receive: bool = True
+    """False when the peer does not send (`recvonly`, `inactive`)."""
+
+
+class WebRtcPeer(PacketTransport, Protocol):
+    """One browser's connection. As a `PacketTransport` it carries plain RTP and RTCP packets:
+
+    `drain` gives unprotected packets of both kinds, mixed, in order of arrival (the engine tells them apart by
+    RFC 5761); it is called every 5 ms tick and costs next to nothing when nothing came. `send` takes plain RTP and
+    RTCP packets, mixed, and protects each with the right SRTP or SRTCP function; before DTLS is up it drops them.
+    `close` tells the peer that we leave (DTLS close_notify, ICE torn down), never blocks and calls nothing back.
+    """
+
+    async def answer(self, offer: str) -> WebRtcAnswer:
+        """Answer the offer, with candidates gathered, and start connecting. Once only.
+
+        Raises `bridge.calls.media_engine.MediaError` when the offer holds no audio that we can carry.
+        """
+        ...
+
+
+class WebRtcPeerFactory(Protocol):
+    """Builds a peer. `bridge.adapters.webrtc_peer` offers one; it can be pickled by reference into a worker."""
+
+    def __call__(self, *, connected: Callable[[], None], ended: Callable[[str], None]) -> WebRtcPeer:
+        """`connected`: ICE and DTLS are up, once. `ended`: over and not by us, once, with `ice_failed`
+
+        (never connected, or consent lost) or `peer_left` (DTLS closed by the peer). Both are called on the loop.
+        """
+        ...
