@@ -1,7 +1,7 @@
-"""The port between the media engine and a WebRTC peer (ICE, DTLS, SDP): what the engine asks, what it is told.
+"""The port between the media engine and a WebRTC peer: what the engine asks and what it is told.
 
-The engine owns RTP and RTCP (sequence numbers, timestamps, SSRC use, SR/RR, NACK answers, Opus); the peer owns
-SDP, ICE, DTLS and the SRTP context. Both live in one process and on one event loop. No implementation here.
+The engine owns RTP and RTCP (sequence numbers, timestamps, SR/RR, NACK answers, Opus); the peer owns SDP,
+ICE, DTLS and the SRTP context. Both live in one process and on one event loop. No implementation here.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ class WebRtcAnswer:
 class WebRtcPeer(PacketTransport, Protocol):
     """One browser's connection. As a `PacketTransport` it carries plain RTP and RTCP packets:
 
-    `drain` gives unprotected packets of both kinds, mixed, in order of arrival (the engine tells them apart by
-    RFC 5761); it is called every 5 ms tick and costs next to nothing when nothing came. `send` takes plain RTP and
-    RTCP packets, mixed, and protects each with the right SRTP or SRTCP function; before DTLS is up it drops them.
-    `close` tells the peer that we leave (DTLS close_notify, ICE torn down), never blocks and calls nothing back.
+    `drain` gives unprotected packets of both kinds, mixed, in order of arrival (the engine tells them apart
+    by RFC 5761); it is called every 5 ms tick and costs next to nothing when nothing came. `send` takes plain
+    RTP and RTCP packets, mixed, and protects each with the right SRTP or SRTCP function; before DTLS is up it
+    drops them. `close` tells the peer that we leave (DTLS close_notify, ICE torn down), never blocks and
+    calls nothing back.
     """
 
     async def answer(self, offer: str) -> WebRtcAnswer:
@@ -60,11 +61,12 @@ class WebRtcPeer(PacketTransport, Protocol):
 
 
 class WebRtcPeerFactory(Protocol):
-    """Builds a peer. `bridge.adapters.webrtc_peer` offers one; it can be pickled by reference into a worker."""
+    """Builds a peer; a module-level name, so that it can be pickled by reference into a worker."""
 
     def __call__(self, *, connected: Callable[[], None], ended: Callable[[str], None]) -> WebRtcPeer:
-        """`connected`: ICE and DTLS are up, once. `ended`: over and not by us, once, with `ice_failed`
+        """Both callbacks run on the loop, each at most once.
 
-        (never connected, or consent lost) or `peer_left` (DTLS closed by the peer). Both are called on the loop.
+        `connected`: ICE and DTLS are up. `ended`: over and not by us, with `ice_failed` (never connected, or
+        consent lost) or `peer_left` (DTLS closed by the peer).
         """
         ...
