@@ -61,12 +61,26 @@ class WebRtcPeer(PacketTransport, Protocol):
 
 
 class WebRtcPeerFactory(Protocol):
-    """Builds a peer; a module-level name, so that it can be pickled by reference into a worker."""
+    """Builds a worker's peers and carries all their datagrams over one UDP socket.
+
+    Unused factories can be pickled into a worker; the socket opens with the first peer.
+    """
 
     def __call__(self, *, connected: Callable[[], None], ended: Callable[[str], None]) -> WebRtcPeer:
-        """Both callbacks run on the loop, each at most once.
+        """Both callbacks run inside `receive`, each at most once.
 
         `connected`: ICE and DTLS are up. `ended`: over and not by us, with `ice_failed` (never connected, or
         consent lost) or `peer_left` (DTLS closed by the peer).
         """
+        ...
+
+    def receive(self, now: float) -> None:
+        """Read the socket dry, answer ICE and DTLS, fire timers. Once per tick, before the peers' `drain`.
+
+        `now` is monotonic seconds. Costs one system call when nothing came. Without it nothing connects.
+        """
+        ...
+
+    def close(self) -> None:
+        """End all peers without callbacks and free the socket. Closing twice is no error."""
         ...

@@ -139,7 +139,10 @@ class MediaEngine(Protocol):
         ...
 
     async def open_webrtc_leg(self, leg_id: str, room: str, name: str, offer: str) -> str:
-        """Answer a browser's SDP offer; the leg joins the room when it is connected."""
+        """Answer a browser's SDP offer; the leg joins the room when it is connected.
+
+        Raises `OfferRefused` when the offer is at fault.
+        """
         ...
 
     async def mute(self, leg_id: str, muted: bool) -> None:
@@ -169,3 +172,7 @@ class MediaEngine(Protocol):
 
 class MediaError(Exception):
     """The engine cannot do what was asked: no free port, unknown leg, dead worker."""
+
+
+class OfferRefused(MediaError):
+    """A browser's SDP offer cannot be answered: malformed, or nothing in it that we support."""
