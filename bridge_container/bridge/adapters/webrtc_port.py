@@ -7,7 +7,7 @@ ICE, DTLS and the SRTP context. Both live in one process and on one event loop. 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.adapters.packet_transport import PacketTransport
@@ -18,7 +18,7 @@ from bridge.calls.media_engine import Codec
 class WebRtcAnswer:
     """What answering an offer settled. The engine sends and expects exactly this."""
 
-    sdp: str
+    sdp: str = field(repr=False)
     """The complete SDP answer (all candidates inside, no trickle)."""
     codec: Codec
     """The codec both ways: `opus` (clock rate 48000) or else `PCMU`/`PCMA`."""
