@@ -2,8 +2,8 @@
 
 aiortc parses the text; this module bounds it first, translates the parser's exceptions, and picks what we can
 carry. `webrtc_answer` writes our side. What cannot be used raises `OfferRefused` with the attribute that is
-at fault. Remote candidates are not looked at: a lite agent learns addresses from checks, so mDNS names, trickled
-candidates and no candidates at all are the same to it. Imports `aiortc.sdp` and the media engine's port.
+at fault. Remote candidates are not looked at: a lite agent learns addresses from checks, so mDNS names,
+trickled candidates and no candidates at all are the same to it. Imports `aiortc.sdp` and the engine's port.
 """
 
 from __future__ import annotations
