@@ -1,0 +1,228 @@
+"""The SIP endpoint: bytes and `now` in; bytes, events and the next deadline out. No sockets, no clock.
+
+Puts the parts together and dispatches; what the parts do is in their own modules. Its user is the call
+control, its carrier an adapter that pumps datagrams and connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bridge.sip.body import session_description
+from bridge.sip.dialog import DialogKey
+from bridge.sip.dialog_requests import receive_in_dialog
+from bridge.sip.endpoint_context import EndpointContext, Transmission
+from bridge.sip.errors import RemoteProtocolError
+from bridge.sip.events import InviteReceived, SipEvent
+from bridge.sip.flow import Flow
+from bridge.sip.incoming_request import IncomingRequest
+from bridge.sip.invite_call import InviteCall
+from bridge.sip.message import SipMessage, SipRequest, SipResponse
+from bridge.sip.parser import parse_datagram
+from bridge.sip.reply import ReplyWriter, response_flow
+from bridge.sip.request_checks import (
+    ACCEPT,
+    ALLOW,
+    SUPPORTED,
+    Refusal,
+    check_form,
+    check_support,
+    identify,
+)
+from bridge.sip.settings import EndpointSettings
+from bridge.sip.transaction_layer import TransactionLayer, server_key
+
+__all__ = ["EndpointSettings", "SipEndpoint", "Transmission"]
+
+
+class SipEndpoint:
+    """The called side of SIP for any number of peers. Not thread-safe; one per event loop."""
+
+    def __init__(self, settings: EndpointSettings, entropy: Callable[[int], bytes]) -> None:
+        """`entropy(n)` gives n unpredictable bytes, such as `os.urandom`."""
+        self._context = EndpointContext(settings, entropy)
+        self._transactions = TransactionLayer(self._context)
+        self._calls: dict[str, InviteCall] = {}
+        self._dialogs: dict[DialogKey, InviteCall] = {}
+        self._undecided: list[tuple[IncomingRequest, float]] = []
+
+    # Input.
+
+    def receive_datagram(self, data: bytes, flow: Flow, now: float) -> None:
+        """One UDP datagram."""
+        if not data.strip(b"\r\n\x00"):
+            return  # A keep-alive; only those of streams are answered (RFC 5626 section 4.4.1).
+        try:
+            message = parse_datagram(data, self._context.settings.limits)
+        except RemoteProtocolError as error:
+            self._refuse_malformed(error, flow)
+            return
+        self._receive(message, flow, now)
+
+    def handle_timers(self, now: float) -> None:
+        """Run what is due."""
+        self._context.timers.run(now)
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timers` wants to be called next."""
+        return self._context.timers.next_deadline()
+
+    # Output.
+
+    def take_transmissions(self) -> list[Transmission]:
+        """What is to be sent, in order. An INVITE that nobody has decided about by now gets its 100 here."""
+        for invite, received in self._undecided:
+            invite.send_trying(received)
+        self._undecided.clear()
+        taken, self._context.transmissions = self._context.transmissions, []
+        return taken
+
+    def take_events(self) -> list[SipEvent]:
+        """What happened, in order."""
+        taken, self._context.events = self._context.events, []
+        return taken
+
+    # Decisions; about a call that is over they do nothing.
+
+    def challenge(self, call: str, challenges: Sequence[str], now: float) -> None:
+        """401 with one WWW-Authenticate header for each challenge (RFC 8760 section 2.3)."""
+        self.reject(call, 401, now, headers=[("WWW-Authenticate", value) for value in challenges])
+
+    def ring(self, call: str, now: float, sdp: bytes | None = None) -> None:
+        """180, or 183 with SDP for early media."""
+        if (found := self._calls.get(call)) is not None:
+            found.ring(now, sdp)
+
+    def answer(self, call: str, sdp: bytes, now: float) -> None:
+        """200 with the answer, or with an offer when the INVITE had none."""
+        if (found := self._calls.get(call)) is not None:
+            found.answer(sdp, now)
+
+    def reject(
+        self,
+        call: str,
+        status: int,
+        now: float,
+        *,
+        reason: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """3xx to 6xx; `reason` is the reason phrase."""
+        if (found := self._calls.get(call)) is not None:
+            found.refuse(status, now, reason, headers)
+
+    def hang_up(self, call: str, now: float, reason: str = "") -> None:
+        """End the call by what its state allows; no `CallEnded` follows. `reason` goes in a Reason header."""
+        if (found := self._calls.get(call)) is not None:
+            found.hang_up(now, reason)
+
+    # Dispatch.
+
+    def _receive(self, message: SipMessage, flow: Flow, now: float) -> None:
+        if isinstance(message, SipResponse):
+            self._receive_response(message, flow, now)
+            return
+        try:
+            identify(message)
+            key = server_key(message, "INVITE" if message.method == "ACK" else message.method)
+        except RemoteProtocolError as error:
+            error.request = message
+            self._refuse_malformed(error, flow)
+            return
+        known = self._transactions.find(key)
+        if message.method == "ACK":
+            self._receive_ack(message, known, now)
+        elif known is not None:
+            known.transaction.receive_request()
+        else:
+            self._receive_new(message, flow, key, now)
+
+    def _receive_new(self, request: SipRequest, flow: Flow, key: tuple[str, ...], now: float) -> None:
+        refusal = check_form(request)
+        if refusal is not None:
+            self._refuse_statelessly(request, flow, refusal)
+            return
+        context = self._context
+        merged = (
+            request.to.tag is None and request.method != "CANCEL" and self._transactions.is_merged(request)
+        )
+        incoming = self._transactions.open(request, flow, key, request.to.tag or context.token())
+        if merged:
+            incoming.refuse(482, now, "merged", "the same request came over another path")
+        elif (refusal := check_support(request)) is not None:
+            incoming.refuse(refusal.status, now, refusal.why, refusal.detail, refusal.headers)
+        elif request.method == "CANCEL":
+            self._receive_cancel(incoming, now)
+        elif request.to.tag is not None:
+            call = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
+            if call is None:
+                incoming.refuse(481, now, "unknown_dialog", "no such dialog")
+            else:
+                receive_in_dialog(call, incoming, now)
+        elif request.method == "INVITE":
+            self._open_call(incoming, now)
+        elif request.method == "OPTIONS":
+            incoming.respond(200, now, headers=(ALLOW, SUPPORTED, ACCEPT))
+        else:
+            incoming.refuse(481, now, "unknown_dialog", f"{request.method} outside of a dialog")
+
+    def _open_call(self, incoming: IncomingRequest, now: float) -> None:
+        call = InviteCall(self._context, self._transactions, incoming, self._forget)
+        self._calls[call.handle] = call
+        self._dialogs[call.dialog.key] = call
+        self._undecided.append((incoming, now))
+        offer = session_description(incoming.request)
+        self._context.emit(InviteReceived(call.handle, incoming.request, incoming.flow, offer))
+
+    def _forget(self, call: InviteCall) -> None:
+        self._calls.pop(call.handle, None)
+        self._dialogs.pop(call.dialog.key, None)
+
+    def _receive_ack(self, request: SipRequest, known: IncomingRequest | None, now: float) -> None:
+        if known is not None:
+            known.transaction.receive_ack(now)
+        call = self._dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
+        if call is not None:
+            call.acknowledge(request, now)
+
+    def _receive_cancel(self, incoming: IncomingRequest, now: float) -> None:
+        invite = self._transactions.find(server_key(incoming.request, "INVITE"))
+        if invite is None:
+            incoming.refuse(481, now, "unknown_transaction", "CANCEL matches no INVITE")
+            return
+        incoming.local_tag = invite.local_tag  # RFC 3261 section 9.2
+        incoming.respond(200, now)
+        call = self._calls.get(invite.local_tag)
+        if call is not None and call.invite is invite:
+            call.cancel(incoming.request, now)
+
+    def _receive_response(self, response: SipResponse, flow: Flow, now: float) -> None:
+        try:
+            matched = self._transactions.receive_response(response, now)
+        except RemoteProtocolError as error:
+            self._context.refuse(flow, "", 0, "malformed", error.detail)
+            return
+        if not matched:
+            self._context.refuse(flow, "", 0, "unknown_transaction", "a response to nothing that we sent")
+
+    # Refusals without a transaction.
+
+    def _refuse_malformed(self, error: RemoteProtocolError, flow: Flow) -> None:
+        """Answer a malformed request when it says enough about itself, else drop it."""
+        request = error.request
+        if request is not None and request.method != "ACK":
+            try:
+                self._refuse_statelessly(request, flow, Refusal(error.status, "malformed", error.detail))
+            except RemoteProtocolError:
+                pass
+            else:
+                return
+        self._context.refuse(flow, "" if request is None else request.method, 0, "malformed", error.detail)
+
+    def _refuse_statelessly(self, request: SipRequest, flow: Flow, refusal: Refusal) -> None:
+        """RFC 3261 section 8.2.7: nothing is remembered of requests that are not worth it."""
+        if request.method != "ACK":
+            writer = ReplyWriter(request, flow, self._context.settings.server)
+            response = writer.write(refusal.status, self._context.token(), headers=refusal.headers)
+            self._context.transmit(response_flow(request, flow), response)
+        self._context.refuse(flow, request.method, refusal.status, refusal.why, refusal.detail)

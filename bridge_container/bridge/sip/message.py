@@ -1,0 +1,177 @@
+"""SIP requests and responses: immutable, printed as they came, their header values parsed when first asked
+for.
+
+Nothing here decides anything. Imports the header values; the parser makes these, the reply writer makes ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from bridge.sip.cseq import CSeq
+from bridge.sip.errors import RemoteProtocolError
+from bridge.sip.grammar import split_outside_quotes
+from bridge.sip.headers import Headers
+from bridge.sip.name_address import NameAddress
+from bridge.sip.uri import Uri, parse_uri
+from bridge.sip.via import Via
+
+_Value = TypeVar("_Value")
+
+
+class _Message:
+    """What requests and responses share. Accessors raise `RemoteProtocolError` when the value is
+    malformed."""
+
+    __slots__ = ("_parsed", "body", "encoding", "headers")
+
+    def __init__(self, headers: Headers, body: bytes, encoding: str) -> None:
+        self.headers = headers
+        self.body = body
+        self.encoding = encoding
+        """`utf-8`, or `latin-1` for a head that is not UTF-8: with it the head prints byte for byte as it
+        came."""
+        self._parsed: dict[str, object] = {}
+
+    def header(self, name: str) -> str | None:
+        """The first field of that name, in any case or compact form, as text."""
+        return self.headers.get(name)
+
+    def _once(self, name: str, parse: Callable[[str], _Value]) -> _Value:
+        if name in self._parsed:
+            return cast(_Value, self._parsed[name])
+        value = parse(self.headers.only(name))
+        self._parsed[name] = value
+        return value
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID, compared byte for byte."""
+        return self._once("Call-ID", _not_empty)
+
+    @property
+    def cseq(self) -> CSeq:
+        """CSeq."""
+        return self._once("CSeq", CSeq.parse)
+
+    @property
+    def from_(self) -> NameAddress:
+        """From."""
+        return self._once("From", NameAddress.parse)
+
+    @property
+    def to(self) -> NameAddress:
+        """To."""
+        return self._once("To", NameAddress.parse)
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        if "Via" not in self._parsed:
+            values = self.headers.all("Via")
+            if not values:
+                raise RemoteProtocolError("Via is missing")
+            self._parsed["Via"] = Via.parse(split_outside_quotes(values[0], ",")[0])
+        return cast(Via, self._parsed["Via"])
+
+    @property
+    def contact(self) -> NameAddress | None:
+        """The first Contact, or None; `*` counts as none."""
+        if "Contact" not in self._parsed:
+            values = self.headers.values("Contact")
+            self._parsed["Contact"] = NameAddress.parse(values[0]) if values and values[0] != "*" else None
+        return cast("NameAddress | None", self._parsed["Contact"])
+
+    @property
+    def content_type(self) -> str:
+        """The media type without parameters, in lower case; empty when there is none."""
+        return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+
+    def _print(self, start_line: str) -> bytes:
+        lines = [start_line]
+        lines += [f"{name}: {value}" for name, value in self.headers.items]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode(self.encoding, "replace") + self.body
+
+
+class SipRequest(_Message):
+    """A request."""
+
+    __slots__ = ("method", "request_uri", "version")
+
+    def __init__(
+        self,
+        method: str,
+        request_uri: str,
+        headers: Headers,
+        body: bytes = b"",
+        *,
+        version: str = "SIP/2.0",
+        encoding: str = "utf-8",
+    ) -> None:
+        super().__init__(headers, body, encoding)
+        self.method = method
+        self.request_uri = request_uri
+        """As it came; `uri` is the parsed one."""
+        self.version = version
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI."""
+        if "uri" not in self._parsed:
+            self._parsed["uri"] = parse_uri(self.request_uri)
+        return cast(Uri, self._parsed["uri"])
+
+    def serialise(self) -> bytes:
+        """The bytes to send."""
+        return self._print(f"{self.method} {self.request_uri} {self.version}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SipRequest) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        return self.method, self.request_uri, self.version, self.headers, self.body
+
+    def __repr__(self) -> str:
+        return f"SipRequest({self.method}, {self.headers!r}, {len(self.body)} bytes)"
+
+
+class SipResponse(_Message):
+    """A response."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(
+        self, status: int, reason: str, headers: Headers, body: bytes = b"", *, encoding: str = "utf-8"
+    ) -> None:
+        super().__init__(headers, body, encoding)
+        self.status = status
+        self.reason = reason
+
+    def serialise(self) -> bytes:
+        """The bytes to send."""
+        return self._print(f"SIP/2.0 {self.status} {self.reason}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SipResponse) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        return self.status, self.reason, self.headers, self.body
+
+    def __repr__(self) -> str:
+        return f"SipResponse({self.status}, {self.headers!r}, {len(self.body)} bytes)"
+
+
+SipMessage = SipRequest | SipResponse
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise RemoteProtocolError("a header that identifies the message is empty")
+    return text
