@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class ChangeKind(StrEnum):
@@ -30,3 +32,5 @@ class Change:
     subject_id: str
     """The id of the trunk or routing rule."""
     occurred_at: datetime
+    subject: Mapping[str, Any] = field(default_factory=dict)
+    """The trunk or rule as it was after the change (before it, when deleted), without secrets."""

@@ -1,1 +1,1 @@
-"""The domain's storage and messaging on AWS. May import the core and boto3, nothing of HTTP."""
+"""What the control plane keeps in AWS: items, secrets, the change chain. Imports core and boto3."""
