@@ -37,12 +37,14 @@ class Gateway:
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="function")
         self._application = web.Application(client_max_size=BODY_LIMIT)
         self._application.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(self._application, access_log=None, max_field_size=HEADER_LIMIT)
+        self._runner = web.AppRunner(
+            self._application, access_log=None, max_field_size=HEADER_LIMIT, shutdown_timeout=1.0
+        )
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, host, port)
         await site.start()
         bound: int = self._runner.addresses[0][1]
         return bound
