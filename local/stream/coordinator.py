@@ -49,9 +49,15 @@ class Coordinator:
             ("PATCH", CALL_PATH, self._update_call),
             ("POST", CALL_PATH + "/join", self._join_call),
             ("POST", CALL_PATH + "/event", self._send_event),
-            ("POST", CALL_PATH + "/mark_ended", self._end_call),
+            ("POST", CALL_PATH + "/mark_ended", self._mark_ended),
         ):
             app.router.add_route(method, path, self._handler(answer))
+
+    async def end_call(self, call: StreamCall) -> None:
+        """End the call for everybody and for good."""
+        call.ended_at = call.ended_at or time.time_ns()
+        await self.sockets.publish(call, "call.ended", {"call": call.response()})
+        await self._sfu.end_call(call.cid)
 
     def _handler(self, answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
@@ -151,13 +157,10 @@ class Coordinator:
         await self.sockets.publish(call, "custom", {"custom": custom, "user": user.response()})
         return 201, {}
 
-    async def _end_call(
+    async def _mark_ended(
         self, request: web.Request, identity: Identity, body: dict[str, Any]
     ) -> tuple[int, dict[str, Any]]:
-        call = self._directory.call(*_names(request))
-        call.ended_at = call.ended_at or time.time_ns()
-        await self.sockets.publish(call, "call.ended", {"call": call.response()})
-        await self._sfu.end_call(call.cid)
+        await self.end_call(self._directory.call(*_names(request)))
         return 201, {}
 
     def _get_or_create(

@@ -225,7 +225,7 @@ class Sfu:
         room = self.rooms.get(cid)
         if room is None:
             return
-        ended = events_pb2.CallEnded(reason=events_pb2.CALL_ENDED_REASON_ENDED)
+        ended = events_pb2.CallEnded(reason=models_pb2.CALL_ENDED_REASON_ENDED)
         await room.tell(events_pb2.SfuEvent(call_ended=ended))
         for participant in tuple(room.participants.values()):
             await self.leave(participant)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from trunking.call import CallIdentity
 from trunking.termination import Termination
@@ -18,6 +18,8 @@ class PlatformUser:
     name: str
     """Shown to others: the caller's name or number."""
     custom_data: Mapping[str, Any]
+    phone_number: str = ""
+    """The caller's number in E.164; empty for an anonymous caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,19 @@ class CallPlatform(Protocol):
 
     async def close(self) -> None:
         """Leave all calls and free everything."""
+        ...
+
+
+@runtime_checkable
+class CallDirectory(Protocol):
+    """A platform that knows calls by routing number and keeps their PINs. Raises `CallPlatformError`."""
+
+    async def find_call(self, application_id: str, routing_number: str) -> CallIdentity | None:
+        """The call that has this routing number; None when none has."""
+        ...
+
+    async def call_pin(self, call: CallIdentity) -> str | None:
+        """The PIN of this very call; None when it has none of its own."""
         ...
 
 
