@@ -1,0 +1,276 @@
+"""The media engine in one process: implements the `MediaEngine` port on sockets, a tick and the pure core.
+
+It runs in the signalling process, or inside a worker process behind `media_worker_pool`. All of its methods
+return at once, but for answering a browser's offer.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.adapters.media_settings import MediaSettings
+from bridge.adapters.media_tick import MediaTick
+from bridge.adapters.packet_transport import PacketTransport
+from bridge.adapters.rtp_ports import RtpPorts
+from bridge.adapters.rtp_protection import SrtpProtection
+from bridge.adapters.rtp_udp import UdpPoller, UdpTransport
+from bridge.adapters.webrtc_port import WebRtcPeer, WebRtcPeerFactory
+from bridge.calls.media_engine import (
+    DtmfReceived,
+    LegConnected,
+    LegFailed,
+    LegStatistics,
+    MediaError,
+    MediaEvent,
+    PhoneLegParameters,
+    RoomMember,
+    RtpAddress,
+    SrtpKeys,
+)
+from bridge.media.codec import AudioFormat
+from bridge.media.media_core import CoreEvent, DigitHeard, FirstPacketCame, MediaCore
+from bridge.media.media_leg import LegFormat, LegTimeouts, MediaLeg
+from bridge.media.outgoing_stream import OutgoingStream
+
+
+@dataclass(slots=True)
+class _CarriedLeg:
+    leg: MediaLeg
+    transport: PacketTransport
+    keys: SrtpKeys | None = None
+    protection: SrtpProtection | None = None
+
+
+class TickMediaEngine:
+    """A `MediaEngine`. Create it anywhere, `start` it on the loop that it is to run on."""
+
+    def __init__(self, settings: MediaSettings, webrtc_peers: WebRtcPeerFactory | None = None) -> None:
+        self._settings = settings
+        self._webrtc_peers = webrtc_peers
+        self._ports = RtpPorts(settings.bind_host, settings.port_first, settings.port_last)
+        self._core = MediaCore(settings.max_speakers)
+        self._poller = UdpPoller()
+        self._tick = MediaTick(self._core, self._poller, webrtc_peers, self._translate)
+        self._legs: dict[str, _CarriedLeg] = {}
+        self._listener: Callable[[MediaEvent], None] = lambda event: None
+
+    async def start(self) -> None:
+        """Begin to carry audio."""
+        self._tick.start()
+
+    async def close(self) -> None:
+        """Close all legs and sockets."""
+        self._tick.stop()
+        for leg_id in tuple(self._legs):
+            await self.close_leg(leg_id)
+        if self._webrtc_peers is not None:
+            self._webrtc_peers.close()
+        self._poller.close()
+
+    def subscribe(self, listener: Callable[[MediaEvent], None]) -> None:
+        """Register the one listener; it is called on the engine's loop."""
+        self._listener = listener
+
+    # Phones
+
+    async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
+        """Reserve an RTP port pair."""
+        if leg_id in self._legs:
+            raise MediaError(f"leg {leg_id} is open already")
+        transport = UdpTransport(self._ports.open(), self._poller)
+        leg = self._new_leg(leg_id, "phone", secrets.randbits(32))
+        self._add(leg, room, transport)
+        return RtpAddress(self._settings.advertised_host, transport.port)
+
+    async def configure_phone_leg(self, leg_id: str, parameters: PhoneLegParameters) -> None:
+        """Set or change what was negotiated."""
+        carried = self._carried(leg_id)
+        transport = carried.transport
+        if not isinstance(transport, UdpTransport):
+            raise MediaError(f"leg {leg_id} is no phone")
+        if parameters.srtp != carried.keys:
+            carried.keys = parameters.srtp
+            carried.protection = None if parameters.srtp is None else SrtpProtection(parameters.srtp)
+        codec = parameters.codec
+        audio = AudioFormat(codec.name, codec.payload_type, codec.clock_rate)
+        try:
+            carried.leg.configure(
+                LegFormat(
+                    audio,
+                    parameters.dtmf_payload_type,
+                    parameters.ptime,
+                    send=parameters.send,
+                    receive=parameters.receive,
+                ),
+                self._tick.now,
+            )
+        except ValueError as error:
+            raise MediaError(str(error)) from error
+        payload_types = {codec.payload_type, 13}
+        if parameters.dtmf_payload_type is not None:
+            payload_types.add(parameters.dtmf_payload_type)
+        transport.expect(_remote(parameters), payload_types, carried.protection)
+        self._core.arrange(leg_id)
+
+    async def move_leg(self, leg_id: str, room: str) -> None:
+        """Let a leg that has not joined yet be for another room."""
+        leg = self._carried(leg_id).leg
+        if leg.present:
+            raise MediaError(f"leg {leg_id} has joined its room already")
+        self._core.move_leg(leg_id, room)
+
+    async def join_room(self, leg_id: str, name: str) -> None:
+        """Let the leg hear, and be heard in, its room."""
+        leg = self._carried(leg_id).leg
+        leg.name = name
+        leg.present = True
+        self._core.arrange(leg_id)
+
+    async def send_dtmf(self, leg_id: str, digits: str) -> None:
+        """Play digits to the phone as telephone-events."""
+        events = self._carried(leg_id).leg.outgoing.events
+        if events is None:
+            raise MediaError("the peer did not offer telephone-event")
+        try:
+            events.enqueue(digits)
+        except ValueError as error:
+            raise MediaError(str(error)) from error
+
+    async def play(self, leg_id: str, prompt: bytes) -> None:
+        """Play 16-bit mono PCM at 8000 Hz to this leg alone."""
+        self._carried(leg_id).leg.play(prompt)
+
+    # Browsers
+
+    async def open_webrtc_leg(self, leg_id: str, room: str, name: str, offer: str) -> str:
+        """Answer an offer; the leg joins the room when it is connected."""
+        if self._webrtc_peers is None:
+            raise MediaError("this engine takes no WebRTC legs")
+        if leg_id in self._legs:
+            raise MediaError(f"leg {leg_id} is open already")
+        peer: WebRtcPeer = self._webrtc_peers(
+            connected=lambda: self._webrtc_connected(leg_id),
+            ended=lambda why: self._webrtc_ended(leg_id, why),
+        )
+        try:
+            answer = await peer.answer(offer)
+        except MediaError:
+            peer.close()
+            raise
+        leg = self._new_leg(leg_id, "webrtc", answer.ssrc)
+        leg.name = name
+        codec = answer.codec
+        leg.configure(
+            LegFormat(
+                AudioFormat(codec.name, codec.payload_type, codec.clock_rate),
+                answer.dtmf_payload_type,
+                send=answer.send,
+                receive=answer.receive,
+                resend_lost=answer.nack,
+            ),
+            self._tick.now,
+        )
+        self._add(leg, room, peer)
+        return answer.sdp
+
+    def _webrtc_connected(self, leg_id: str) -> None:
+        carried = self._legs.get(leg_id)
+        if carried is not None:
+            carried.leg.present = True
+            self._core.arrange(leg_id)
+            self._listener(LegConnected(leg_id))
+
+    def _webrtc_ended(self, leg_id: str, why: str) -> None:
+        if leg_id in self._legs:
+            self._listener(LegFailed(leg_id, why))
+
+    # Everybody
+
+    async def mute(self, leg_id: str, muted: bool) -> None:
+        """Stop or resume what others hear of this leg."""
+        self._carried(leg_id).leg.muted = muted
+        self._core.arrange(leg_id)
+
+    async def members(self, room: str) -> tuple[RoomMember, ...]:
+        """Who is in the room now."""
+        return tuple(
+            RoomMember(leg.leg_id, leg.kind, leg.name, leg.level(), leg.muted)
+            for leg in self._core.room_members(room)
+        )
+
+    async def statistics(self, leg_id: str) -> LegStatistics:
+        """What the leg measured so far."""
+        return _statistics(self._carried(leg_id))
+
+    async def close_leg(self, leg_id: str) -> LegStatistics:
+        """End the leg and free its port. Closing twice is no error."""
+        carried = self._legs.pop(leg_id, None)
+        if carried is None:
+            return LegStatistics()
+        self._tick.drop(leg_id)
+        self._core.remove_leg(leg_id)
+        carried.transport.close()
+        return _statistics(carried)
+
+    def _new_leg(self, leg_id: str, kind: str, ssrc: int) -> MediaLeg:
+        # RFC 3550 section 5.1: sequence number and timestamp begin at random.
+        outgoing = OutgoingStream(ssrc, secrets.randbits(15), secrets.randbits(31))
+        timeouts = LegTimeouts(self._settings.initial_timeout, self._settings.running_timeout)
+        leg = MediaLeg(leg_id, kind, outgoing, timeouts)
+        leg.set_complexity(self._settings.complexity)
+        return leg
+
+    def _add(self, leg: MediaLeg, room: str, transport: PacketTransport) -> None:
+        self._legs[leg.leg_id] = _CarriedLeg(leg, transport)
+        self._core.add_leg(leg, room)
+        self._tick.carry(leg, transport)
+
+    def _carried(self, leg_id: str) -> _CarriedLeg:
+        carried = self._legs.get(leg_id)
+        if carried is None:
+            raise MediaError(f"there is no leg {leg_id}")
+        return carried
+
+    def _translate(self, event: CoreEvent) -> None:
+        if isinstance(event, DigitHeard):
+            self._listener(DtmfReceived(event.leg_id, event.digit, event.duration_ms))
+        elif isinstance(event, FirstPacketCame):
+            carried = self._legs.get(event.leg_id)
+            if carried is not None and carried.leg.kind == "phone":
+                self._listener(LegConnected(event.leg_id))
+        else:
+            self._listener(LegFailed(event.leg_id, "media_timeout"))
+
+
+def _remote(parameters: PhoneLegParameters) -> tuple[str, int] | None:
+    """The signalled address; None when the first valid packet must tell it (RFC 4145 has no port 0 peer)."""
+    if parameters.remote_port == 0:
+        return None
+    try:
+        address = ipaddress.ip_address(parameters.remote_host)
+    except ValueError:  # a host name: resolving it here would block; symmetric RTP finds the peer
+        return None
+    return None if address.is_unspecified else (str(address), parameters.remote_port)
+
+
+def _statistics(carried: _CarriedLeg) -> LegStatistics:
+    leg = carried.leg
+    reception = leg.incoming.reception
+    playout = leg.incoming.playout
+    discarded = leg.incoming.discarded
+    if isinstance(carried.transport, UdpTransport):
+        discarded += carried.transport.discarded
+    if playout is not None:
+        discarded += playout.counts.late + playout.counts.invalid
+    return LegStatistics(
+        packets_received=reception.received if reception is not None else 0,
+        packets_sent=leg.outgoing.sent,
+        packets_lost=reception.lost if reception is not None else 0,
+        packets_discarded=discarded,
+        jitter_ms=reception.jitter_ms if reception is not None else 0.0,
+        concealed_ratio=playout.counts.concealed_ratio if playout is not None else 0.0,
+        dtmf_count=leg.dtmf_count,
+    )

@@ -1,0 +1,30 @@
+"""Settings of the media engine: addresses, ports, timeouts, effort. Can be pickled into a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """How the engine is set up. The defaults are for one machine on loopback."""
+
+    bind_host: str = "127.0.0.1"
+    """Where RTP sockets listen: an IPv4 or IPv6 address."""
+    advertised_host: str = "127.0.0.1"
+    """The address that SDP names."""
+    port_first: int = 0
+    """First RTP port, even; 0 with `port_last` 0: any free port."""
+    port_last: int = 0
+    initial_timeout: float = 30.0
+    """Seconds to wait for a phone's first packet."""
+    running_timeout: float = 15.0
+    """Seconds without a packet, not on hold, after which a phone's leg has failed."""
+    workers: int = 0
+    """Media worker processes; 0: the engine runs in the signalling process."""
+    complexity: int = 5
+    """Opus encoder effort, 0 to 10, when there is load to spare."""
+    max_speakers: int = 8
+    """How many are mixed at once in a large room."""
+    in_band_dtmf: bool = False
+    """Also detect digits as tones in the audio, for phones without telephone-event."""

@@ -1,0 +1,66 @@
+"""UDP socket pairs for RTP and RTCP: an even port and the next one (RFC 3550 section 11)."""
+
+from __future__ import annotations
+
+import socket
+
+from bridge.calls.media_engine import MediaError
+
+_RECEIVE_BUFFER = 64 * 1024
+_EPHEMERAL_ATTEMPTS = 64
+
+SocketPair = tuple[socket.socket, socket.socket]
+
+
+class RtpPorts:
+    """Hands out pairs from a range, or any free ones when the range is 0 to 0."""
+
+    def __init__(self, host: str, first: int, last: int) -> None:
+        if (first, last) != (0, 0) and not 1024 <= first < last <= 65535:
+            raise ValueError(f"RTP ports {first} to {last}: need 1024 to 65535, the first below the last")
+        self._host = host
+        self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._first = first + first % 2
+        self._pairs = (last - self._first + 1) // 2 if last else 0
+        self._next = 0
+
+    def open(self) -> SocketPair:
+        """A bound pair. Raises `MediaError` when no port is free."""
+        if self._pairs == 0:
+            for _ in range(_EPHEMERAL_ATTEMPTS):
+                pair = self._ephemeral()
+                if pair is not None:
+                    return pair
+        for _ in range(self._pairs):
+            port = self._first + 2 * self._next
+            self._next = (self._next + 1) % self._pairs
+            pair = self._bind(port)
+            if pair is not None:
+                return pair
+        raise MediaError("no free RTP port")
+
+    def _ephemeral(self) -> SocketPair | None:
+        probe = self._socket()
+        try:
+            probe.bind((self._host, 0))
+            port: int = probe.getsockname()[1]
+        finally:
+            probe.close()
+        return self._bind(port & ~1)
+
+    def _bind(self, port: int) -> SocketPair | None:
+        rtp, rtcp = self._socket(), self._socket()
+        try:
+            rtp.bind((self._host, port))
+            rtcp.bind((self._host, port + 1))
+        except OSError:  # in use: the caller tries the next
+            rtp.close()
+            rtcp.close()
+            return None
+        return rtp, rtcp
+
+    def _socket(self) -> socket.socket:
+        opened = socket.socket(self._family, socket.SOCK_DGRAM)
+        opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        return opened
