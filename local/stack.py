@@ -25,6 +25,7 @@ from local.aws.template import REGION, Template, load_template
 from local.bridge_process import BridgeProcess
 from local.change_stream import ChangeStream
 from local.demonstration import (
+    APPLICATION_ID,
     CALL_TYPE,
     FIXED_CALL_ID,
     Demonstration,
@@ -244,6 +245,7 @@ class Stack:
             "BRIDGE_HTTP_HOST": settings.host,
             "BRIDGE_HTTP_PORT": str(call_port),
             "BRIDGE_CALL_ACCESS": "open",
+            "BRIDGE_CALL_APPLICATION": APPLICATION_ID,
             "BRIDGE_PLATFORM": settings.platform,
             "BRIDGE_DRAIN_SECONDS": str(DRAIN_SECONDS),
         }

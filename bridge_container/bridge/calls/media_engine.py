@@ -134,6 +134,10 @@ class MediaEngine(Protocol):
         """Set or change (re-INVITE) what was negotiated."""
         ...
 
+    async def move_leg(self, leg_id: str, room: str) -> None:
+        """Let a leg that has not joined yet be for another room, known only after it was opened."""
+        ...
+
     async def join_room(self, leg_id: str, name: str) -> None:
         """Let the leg hear, and be heard in, the room that it was opened for."""
         ...

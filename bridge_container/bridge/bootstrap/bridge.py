@@ -1,0 +1,205 @@
+"""Builds the object graph of one bridge from its settings, starts it in the right order and stops it.
+
+The order of the start: the event queue exists, HTTP answers (not ready), the routing table is loaded, SIP is
+accepted. The order of the stop: drain, then the reverse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+
+from bridge.adapters.call_reports import BusCallEvents, TableCallRecords
+from bridge.adapters.clock import SystemClock
+from bridge.adapters.event_queue import EventQueueReader, make_own_queue, remove_own_queue
+from bridge.adapters.http_server import HttpServer
+from bridge.adapters.metrics import BridgeMetrics
+from bridge.adapters.routing_source import TableRoutingSource
+from bridge.adapters.routing_subscription import SOURCE_ERRORS, RoutingSubscription
+from bridge.adapters.settings import BridgeSettings
+from bridge.adapters.sip_driver import SipDriver
+from bridge.bootstrap.call_page import CallPageMount
+from bridge.bootstrap.media import build_media
+from bridge.bootstrap.platform import build_platform
+from bridge.bootstrap.sip import SipListeners, digest_key, endpoint_settings, media_capabilities
+from bridge.calls.admission import Admission, AdmissionLimits
+from bridge.calls.call_control import CallControl
+from bridge.calls.call_ports import CallPorts
+from bridge.calls.call_settings import CallSettings
+from bridge.calls.media_engine import MediaEvent
+from bridge.calls.media_negotiation import MediaNegotiation
+from bridge.calls.reception import CallDecisions
+from bridge.calls.routing_table import RoutingTable
+from bridge.calls.source_guard import GuardLimits, SourceGuard
+from bridge.sip.digest import DigestAuthenticator
+from bridge.sip.endpoint import SipEndpoint
+from trunking.aws.call_records import CallRecords
+from trunking.aws.deployment import Deployment
+from trunking.termination import Termination
+
+logger = logging.getLogger("bridge")
+
+_REPORT_SECONDS = 10.0
+"""How long a stopping bridge tries to get its last records and events out."""
+
+
+class Bridge:
+    """One bridge. Build it on the loop that it is to run on."""
+
+    def __init__(self, settings: BridgeSettings) -> None:
+        loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.metrics = BridgeMetrics()
+        self.table = RoutingTable()
+        self._deployment = Deployment(
+            table=settings.table, secret_prefix=settings.secret_prefix, bus=settings.bus
+        )
+        self.admission = Admission(
+            AdmissionLimits(
+                settings.max_calls, settings.max_calls_per_source, settings.max_calls_per_second_per_source
+            )
+        )
+        self.guard = SourceGuard(
+            GuardLimits(
+                unanswered_challenges=settings.scanner_challenges,
+                failures=settings.scanner_failures,
+                shun_seconds=settings.scanner_shun_seconds,
+            )
+        )
+        self.media = build_media(settings)
+        self.platform = build_platform(settings, self.media, self._deployment)
+        self.events = BusCallEvents(self._deployment, self.metrics.reports_lost("events"))
+        self.records = TableCallRecords(
+            CallRecords(self._deployment).put, self.metrics.reports_lost("records")
+        )
+        self.subscription = RoutingSubscription(
+            self.table,
+            TableRoutingSource(self._deployment),
+            reconcile_seconds=settings.reconcile_seconds,
+            counted=self.metrics.routing_change,
+        )
+        self.listeners = SipListeners(settings, self.metrics)
+        self.driver = SipDriver(
+            SipEndpoint(endpoint_settings(settings, self.listeners), secrets.token_bytes),
+            loop,
+            self._listens_to,
+            lambda: self.metrics.refused("shunned"),
+        )
+        self.control = self._build_control(loop)
+        self.driver.connect(self.control.sip_event)
+        self.media.subscribe(self._media_event)
+        self.http = HttpServer(
+            healthy=lambda: not self.admission.draining,
+            ready=lambda: self.admission.accepting,
+            metrics=self.metrics.page,
+        )
+        self.call_page = CallPageMount(settings, self.http.application, self.media, self._deployment)
+        self.metrics.table_sizes(self.table.sizes)
+        self._queue: EventQueueReader | None = None
+        self._own_queue_url = ""
+        self.http_address = ("", 0)
+
+    def _build_control(self, loop: asyncio.AbstractEventLoop) -> CallControl:
+        settings = self.settings
+        ports = CallPorts(
+            signalling=self.driver,
+            media=self.media,
+            platform=self.platform,
+            records=self.records,
+            events=self.events,
+            meters=self.metrics,
+            clock=SystemClock(),
+            scheduler=loop,
+        )
+        decisions = CallDecisions(
+            table=self.table,
+            authenticator=DigestAuthenticator(settings.digest_realm, digest_key(settings)),
+            admission=self.admission,
+            guard=self.guard,
+            negotiation=MediaNegotiation(media_capabilities(settings), secrets.token_bytes),
+        )
+        return CallControl(
+            ports,
+            decisions,
+            CallSettings(
+                bridge_id=settings.id,
+                setup_timeout=settings.setup_seconds,
+                max_duration=settings.max_call_seconds,
+                drop_unknown_callers=settings.unknown_callers == "drop",
+                called_number_headers=settings.called_number_headers,
+            ),
+        )
+
+    async def start(self) -> None:
+        """Start; returns when calls are taken."""
+        settings, loop = self.settings, asyncio.get_running_loop()
+        self.events.start()
+        self.records.start()
+        await self.media.start()
+        self.http_address = await self.http.start(settings.http_host, settings.http_port)
+        # The queue first, the snapshot second: no change can fall between them.
+        queue_url = settings.events_queue_url
+        if settings.events_topic_arn:
+            queue_url = self._own_queue_url = await asyncio.to_thread(
+                make_own_queue, settings.events_topic_arn, settings.id
+            )
+        self.listeners.start(self.driver, loop)
+        await self.subscription.load()
+        if queue_url:
+            self._queue = EventQueueReader(queue_url, self.subscription.take)
+            self._queue.start(loop)
+        self.subscription.start_reconciling()
+        self.admission.set_ready()
+        self.metrics.ready(True)
+        self.events.publish("sip.bridge.started", None, 1, self._subject())
+        logger.info("bridge started", extra={"fields": {"sip": self.listeners.addresses()}})
+
+    def start_draining(self) -> None:
+        """Take no new calls; running ones go on."""
+        if self.admission.draining:
+            return
+        self.admission.start_draining()
+        self.metrics.ready(False)
+        self.events.publish("sip.bridge.draining", None, 2, self._subject())
+        logger.info("draining", extra={"fields": {"calls": self.control.calls}})
+
+    async def stop(self) -> None:
+        """End what still runs and free everything."""
+        self.start_draining()
+        self.control.end_all(Termination.DRAIN_DEADLINE, "the bridge stops")
+        await self.control.finished()
+        self.driver.stop()
+        if self._queue is not None:
+            self._queue.stop()
+        await self.subscription.close()
+        await self.call_page.close()
+        await self.platform.close()
+        await self.http.close()
+        await self.listeners.close(asyncio.get_running_loop())
+        await self.media.close()
+        self.events.publish("sip.bridge.stopped", None, 3, self._subject())
+        await asyncio.gather(self.events.close(_REPORT_SECONDS), self.records.close(_REPORT_SECONDS))
+        await self._remove_own_queue()
+
+    async def _remove_own_queue(self) -> None:
+        if not self._own_queue_url:
+            return
+        try:
+            await asyncio.to_thread(remove_own_queue, self.settings.events_topic_arn, self._own_queue_url)
+        except SOURCE_ERRORS as error:
+            logger.warning("the event queue stays", extra={"fields": {"error": str(error)[:300]}})
+
+    def _listens_to(self, source: str, now: float) -> bool:
+        return self.guard.listens_to(source, now) or self.table.trusts_source(source)
+
+    def _media_event(self, event: MediaEvent) -> None:
+        if not self.call_page.media_event(event):
+            self.control.media_event(event)
+
+    def _subject(self) -> dict[str, object]:
+        return {
+            "id": self.settings.id,
+            "calls": self.control.calls,
+            "capacity": self.settings.max_calls,
+        }

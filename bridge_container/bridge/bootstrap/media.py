@@ -1,0 +1,30 @@
+"""Builds the media engine from the settings."""
+
+from __future__ import annotations
+
+from bridge.adapters.media_engine import TickMediaEngine
+from bridge.adapters.media_settings import MediaSettings
+from bridge.adapters.settings import BridgeSettings, port_range
+from bridge.adapters.webrtc_socket import WebRtcSettings, WebRtcSocket
+
+
+def build_media(settings: BridgeSettings) -> TickMediaEngine:
+    """The engine, not started yet."""
+    first, last = port_range(settings.rtp_ports)
+    media = MediaSettings(
+        bind_host=settings.rtp_host,
+        advertised_host=settings.media_host,
+        port_first=first,
+        port_last=last,
+        initial_timeout=settings.media_initial_seconds,
+        running_timeout=settings.media_running_seconds,
+        workers=settings.media_workers,
+    )
+    webrtc_first, webrtc_last = port_range(settings.webrtc_ports)
+    webrtc = WebRtcSettings(
+        bind_host=settings.rtp_host,
+        advertised_hosts=(settings.media_host,),
+        port_first=webrtc_first,
+        port_last=webrtc_last,
+    )
+    return TickMediaEngine(media, WebRtcSocket(webrtc))

@@ -1,0 +1,84 @@
+"""Which trunks take calls from an address without digest: an index over allowed addresses and blocks. Pure.
+
+A look-up costs one dictionary access per prefix length in use, however many trunks there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+@lru_cache(maxsize=4096)
+def parse_address(text: str) -> Address | None:
+    """An address in its plain form: a scope id is cut off, an IPv4-mapped IPv6 address becomes IPv4."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+class SourceIndex:
+    """Allowed addresses and blocks of all trunks."""
+
+    def __init__(self) -> None:
+        self._trunks_of_network: dict[Network, set[str]] = {}
+        self._networks_of_trunk: dict[str, tuple[Network, ...]] = {}
+        self._prefix_uses: dict[tuple[int, int], int] = {}
+
+    def set_trunk(self, trunk_id: str, allowed: Iterable[str]) -> None:
+        """Let `trunk_id` take calls from `allowed`, and from nowhere else."""
+        self.remove_trunk(trunk_id)
+        networks = tuple({ip_network(text, strict=False) for text in allowed})
+        if not networks:
+            return
+        self._networks_of_trunk[trunk_id] = networks
+        for network in networks:
+            holders = self._trunks_of_network.setdefault(network, set())
+            if not holders:
+                key = (network.version, network.prefixlen)
+                self._prefix_uses[key] = self._prefix_uses.get(key, 0) + 1
+            holders.add(trunk_id)
+
+    def remove_trunk(self, trunk_id: str) -> None:
+        """Forget a trunk's sources; an unknown trunk is no error."""
+        for network in self._networks_of_trunk.pop(trunk_id, ()):
+            holders = self._trunks_of_network[network]
+            holders.discard(trunk_id)
+            if not holders:
+                del self._trunks_of_network[network]
+                key = (network.version, network.prefixlen)
+                self._prefix_uses[key] -= 1
+                if not self._prefix_uses[key]:
+                    del self._prefix_uses[key]
+
+    def holders(self, source: str) -> tuple[frozenset[str] | set[str], ...]:
+        """The sets of trunk ids that allow `source`, one for each block that contains it."""
+        address = parse_address(source)
+        if address is None:
+            return ()
+        found = []
+        for version, prefix_length in self._prefix_uses:
+            if version != address.version:
+                continue
+            trunks = self._trunks_of_network.get(_containing(address, prefix_length))
+            if trunks:
+                found.append(trunks)
+        return tuple(found)
+
+    def allows(self, trunk_id: str, source: str) -> bool:
+        """Whether `source` may call `trunk_id` without digest."""
+        return any(trunk_id in trunks for trunks in self.holders(source))
+
+
+def _containing(address: Address, prefix_length: int) -> Network:
+    if isinstance(address, IPv4Address):
+        return IPv4Network((address, prefix_length), strict=False)
+    return IPv6Network((address, prefix_length), strict=False)
