@@ -162,11 +162,6 @@ class ClientTransaction:
         if before is not ClientState.COMPLETED:
             self._on_response(response, now)
 
-    def abandon(self) -> None:
-        """Forget the transaction without another word."""
-        self._stop_timers()
-        self.state = ClientState.TERMINATED
-
     def _linger(self) -> float:
         if self.state is ClientState.ACCEPTED:
             return TIMEOUT  # Timer M

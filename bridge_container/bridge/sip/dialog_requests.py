@@ -48,8 +48,24 @@ def _info(call: InviteCall, incoming: IncomingRequest, now: float) -> None:
     call.context.emit(InfoReceived(call.handle, request.content_type, request.body))
 
 
+def _renegotiate(call: InviteCall, incoming: IncomingRequest, now: float) -> None:
+    call.renegotiation.receive(incoming, now)
+
+
+def _prack(call: InviteCall, incoming: IncomingRequest, now: float) -> None:
+    call.provisional.receive_prack(incoming, now)
+
+
+def _notify(call: InviteCall, incoming: IncomingRequest, now: float) -> None:
+    call.transfer.receive_notify(incoming, now)
+
+
 _METHODS: Mapping[str, Callable[[InviteCall, IncomingRequest, float], None]] = {
     "BYE": _bye,
     "OPTIONS": _options,
     "INFO": _info,
+    "INVITE": _renegotiate,
+    "UPDATE": _renegotiate,
+    "PRACK": _prack,
+    "NOTIFY": _notify,
 }

@@ -40,7 +40,8 @@ class Verdict(Enum):
 
     ACCEPTED = auto()
     STALE = auto()
-    """A right password with an old nonce: challenge with stale=true and the peer asks nobody again."""
+    """A right password with a nonce that is old or of another bridge: challenge with stale=true and the peer
+    asks nobody again."""
     REFUSED = auto()
     MISSING = auto()
     """No credentials for our realm: the normal first INVITE, never a failure."""
@@ -132,9 +133,10 @@ class DigestAuthenticator:
             return Verdict.MISSING
         state = self._nonces.check(credentials.get("nonce"), now)
         genuine = self._matches(credentials, request.method, passwords)
-        if state is NonceState.FOREIGN or not genuine:
+        if not genuine:
             return Verdict.REFUSED
-        if state is NonceState.EXPIRED:
+        if state is not NonceState.FRESH:
+            # Also for a nonce that is not ours: another bridge's, or ours from before a restart.
             return Verdict.STALE
         return self._count(credentials, now)
 

@@ -14,9 +14,9 @@ from bridge.sip.dialog_requests import receive_in_dialog
 from bridge.sip.endpoint_context import EndpointContext, Transmission
 from bridge.sip.errors import RemoteProtocolError
 from bridge.sip.events import InviteReceived, SipEvent
-from bridge.sip.flow import Flow
+from bridge.sip.flow import Flow, Transport
 from bridge.sip.incoming_request import IncomingRequest
-from bridge.sip.invite_call import InviteCall
+from bridge.sip.invite_call import CallState, InviteCall
 from bridge.sip.message import SipMessage, SipRequest, SipResponse
 from bridge.sip.parser import parse_datagram
 from bridge.sip.reply import ReplyWriter, response_flow
@@ -26,10 +26,12 @@ from bridge.sip.request_checks import (
     SUPPORTED,
     Refusal,
     check_form,
+    check_session_interval,
     check_support,
     identify,
 )
 from bridge.sip.settings import EndpointSettings
+from bridge.sip.stream_framing import FramingFault, KeepAlive, StreamFraming
 from bridge.sip.transaction_layer import TransactionLayer, server_key
 
 __all__ = ["EndpointSettings", "SipEndpoint", "Transmission"]
@@ -44,6 +46,7 @@ class SipEndpoint:
         self._transactions = TransactionLayer(self._context)
         self._calls: dict[str, InviteCall] = {}
         self._dialogs: dict[DialogKey, InviteCall] = {}
+        self._streams: dict[tuple[Transport, int], StreamFraming] = {}
         self._undecided: list[tuple[IncomingRequest, float]] = []
 
     # Input.
@@ -58,6 +61,26 @@ class SipEndpoint:
             self._refuse_malformed(error, flow)
             return
         self._receive(message, flow, now)
+
+    def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
+        """Bytes of a TCP or TLS connection, in whatever pieces they came."""
+        connection = flow.transport, flow.connection_id
+        framing = self._streams.get(connection)
+        if framing is None:
+            framing = self._streams[connection] = StreamFraming(self._context.settings.limits)
+        for frame in framing.receive(data):
+            if isinstance(frame, KeepAlive):
+                self._context.transmit(flow, b"\r\n")
+            elif isinstance(frame, FramingFault):
+                self._refuse_malformed(frame.error, flow, close=frame.fatal)
+            else:
+                self._receive(frame, flow, now)
+
+    def connection_lost(self, flow: Flow, now: float) -> None:
+        """A TCP or TLS connection is gone. Calls that wait for an answer or its ACK go with it."""
+        self._streams.pop((flow.transport, flow.connection_id), None)
+        for call in [call for call in self._calls.values() if call.dialog.flow == flow]:
+            call.lose_connection(now)
 
     def handle_timers(self, now: float) -> None:
         """Run what is due."""
@@ -98,6 +121,11 @@ class SipEndpoint:
         if (found := self._calls.get(call)) is not None:
             found.answer(sdp, now)
 
+    def drop(self, call: str, now: float) -> None:
+        """Give no answer at all; retransmissions of the INVITE are absorbed."""
+        if (found := self._calls.get(call)) is not None:
+            found.drop(now)
+
     def reject(
         self,
         call: str,
@@ -115,6 +143,21 @@ class SipEndpoint:
         """End the call by what its state allows; no `CallEnded` follows. `reason` goes in a Reason header."""
         if (found := self._calls.get(call)) is not None:
             found.hang_up(now, reason)
+
+    def accept_reinvite(self, call: str, sdp: bytes | None, now: float) -> None:
+        """200 to the re-INVITE or UPDATE that waits, with an answer, or an offer when it had none."""
+        if (found := self._calls.get(call)) is not None:
+            found.renegotiation.accept(sdp, now)
+
+    def reject_reinvite(self, call: str, status: int, now: float) -> None:
+        """Refuse the re-INVITE or UPDATE that waits; the call goes on."""
+        if (found := self._calls.get(call)) is not None:
+            found.renegotiation.reject(status, now)
+
+    def transfer(self, call: str, refer_to: str, now: float) -> None:
+        """Ask the peer to call the URI `refer_to` instead; `TransferReported` says how it goes."""
+        if (found := self._calls.get(call)) is not None and found.state is CallState.CONFIRMED:
+            found.transfer.send(refer_to, now)
 
     # Dispatch.
 
@@ -160,7 +203,11 @@ class SipEndpoint:
             else:
                 receive_in_dialog(call, incoming, now)
         elif request.method == "INVITE":
-            self._open_call(incoming, now)
+            minimum = context.settings.minimum_session_interval
+            if (refusal := check_session_interval(request, minimum)) is not None:
+                incoming.refuse(refusal.status, now, refusal.why, refusal.detail, refusal.headers)
+            else:
+                self._open_call(incoming, now)
         elif request.method == "OPTIONS":
             incoming.respond(200, now, headers=(ALLOW, SUPPORTED, ACCEPT))
         else:
@@ -195,6 +242,8 @@ class SipEndpoint:
         call = self._calls.get(invite.local_tag)
         if call is not None and call.invite is invite:
             call.cancel(incoming.request, now)
+        elif call is not None:
+            call.renegotiation.cancel(invite, now)
 
     def _receive_response(self, response: SipResponse, flow: Flow, now: float) -> None:
         try:
@@ -207,22 +256,27 @@ class SipEndpoint:
 
     # Refusals without a transaction.
 
-    def _refuse_malformed(self, error: RemoteProtocolError, flow: Flow) -> None:
+    def _refuse_malformed(self, error: RemoteProtocolError, flow: Flow, close: bool = False) -> None:
         """Answer a malformed request when it says enough about itself, else drop it."""
         request = error.request
         if request is not None and request.method != "ACK":
             try:
-                self._refuse_statelessly(request, flow, Refusal(error.status, "malformed", error.detail))
+                refusal = Refusal(error.status, "malformed", error.detail)
+                self._refuse_statelessly(request, flow, refusal, close)
             except RemoteProtocolError:
                 pass
             else:
                 return
+        if close:
+            self._context.transmit(flow, b"", close=True)
         self._context.refuse(flow, "" if request is None else request.method, 0, "malformed", error.detail)
 
-    def _refuse_statelessly(self, request: SipRequest, flow: Flow, refusal: Refusal) -> None:
+    def _refuse_statelessly(
+        self, request: SipRequest, flow: Flow, refusal: Refusal, close: bool = False
+    ) -> None:
         """RFC 3261 section 8.2.7: nothing is remembered of requests that are not worth it."""
         if request.method != "ACK":
             writer = ReplyWriter(request, flow, self._context.settings.server)
             response = writer.write(refusal.status, self._context.token(), headers=refusal.headers)
-            self._context.transmit(response_flow(request, flow), response)
+            self._context.transmit(response_flow(request, flow), response, close)
         self._context.refuse(flow, request.method, refusal.status, refusal.why, refusal.detail)

@@ -38,11 +38,11 @@ class CallCancelled:
 
 @dataclass(frozen=True, slots=True)
 class AckReceived:
-    """The 200's ACK came: the dialog is confirmed."""
+    """The 200's ACK came: the dialog is confirmed. Again for the ACK of a re-INVITE without an offer."""
 
     call: str
     answer: bytes | None
-    """The SDP answer, when our 200 carried the offer."""
+    """The SDP answer, when our 200 carried the offer; None when it is missing or cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,18 @@ class InfoReceived:
     call: str
     content_type: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TransferReported:
+    """How the transfer that we asked for goes (RFC 3515)."""
+
+    call: str
+    status: int
+    """Of the call that the peer places: 1xx while it goes on, 2xx when it is answered; or REFER's own
+    failure."""
+    final: bool
+    """No report follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +107,7 @@ SipEvent = (
     | AckReceived
     | ReinviteReceived
     | InfoReceived
+    | TransferReported
     | CallEnded
     | RequestRefused
 )

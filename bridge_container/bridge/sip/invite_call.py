@@ -19,9 +19,14 @@ from bridge.sip.flow import Flow
 from bridge.sip.grammar import quote
 from bridge.sip.incoming_request import IncomingRequest
 from bridge.sip.message import SipRequest
+from bridge.sip.provisional_responses import ProvisionalResponses
+from bridge.sip.renegotiation import Renegotiation
 from bridge.sip.request_checks import ACCEPT, ALLOW, SUPPORTED
+from bridge.sip.session_refresh import SessionRefresh
+from bridge.sip.session_timer import SessionTimer, agree_on_session
 from bridge.sip.success_response import SuccessResponse
 from bridge.sip.transaction_layer import TransactionLayer
+from bridge.sip.transfer import Transfer
 
 
 class CallState(Enum):
@@ -80,7 +85,25 @@ class InviteCall:
         self.invite = invite
         self.dialog = Dialog(invite.request, invite.flow, invite.local_tag)
         self.sender = DialogSender(context, transactions, self.dialog)
-        self.offered = session_description(invite.request) is not None
+        self.local_description = b""
+        """Our SDP as last sent, for a re-INVITE that changes nothing."""
+        self.peer_allows = invite.request.headers.option_tags("Allow")
+        self.provisional = ProvisionalResponses(
+            invite,
+            context.timers,
+            int.from_bytes(context.entropy(3), "big") + 1,
+            (("Contact", self.sender.contact(invite.flow)),),
+            lambda now: self.fail("dialog_failed", "no PRACK came for our response", now),
+        )
+        self.session_refresh = SessionRefresh(self)
+        self.session_timer = SessionTimer(
+            context.timers,
+            self.session_refresh.send,
+            lambda now: self.fail("session_expired", "nobody refreshed the session", now),
+        )
+        self.renegotiation = Renegotiation(self)
+        self.transfer = Transfer(self)
+        self._offered = session_description(invite.request) is not None
         self._forget = forget
         self._success: SuccessResponse | None = None
         self._hang_up_reason: str | None = None
@@ -89,6 +112,21 @@ class InviteCall:
     def handle(self) -> str:
         """The endpoint's name of this call: our tag."""
         return self.dialog.local_tag
+
+    @property
+    def going_on(self) -> bool:
+        """Whether the call is neither over nor ending."""
+        return self.state not in (CallState.ENDING, CallState.ENDED)
+
+    @property
+    def offer_settled(self) -> bool:
+        """Whether the INVITE's offer has its answer, so that another may be made (RFC 3264 section 4)."""
+        return self.state is not CallState.PROCEEDING or self.provisional.answered
+
+    @property
+    def inviting(self) -> bool:
+        """Whether an INVITE of ours, or the ACK of our 200, is under way."""
+        return self.state is CallState.ACCEPTED or self.session_refresh.inviting
 
     def _step(self, step: CallStep) -> bool:
         following = TRANSITIONS.get((self.state, step))
@@ -102,25 +140,48 @@ class InviteCall:
     def ring(self, now: float, sdp: bytes | None) -> None:
         """180, or 183 with SDP."""
         if self.state is CallState.PROCEEDING:
-            contact = ("Contact", self.sender.contact(self.invite.flow))
-            self.invite.respond(
-                183 if sdp else 180, now, headers=(contact, ALLOW), body=sdp or b"", record_route=True
-            )
+            # An INVITE without an offer gets ours in the 200, not earlier: no PRACK has to carry an answer.
+            self.provisional.ring(now, sdp if self._offered else None)
 
     def answer(self, sdp: bytes, now: float) -> None:
-        """200."""
+        """200, once no reliable 1xx waits for its PRACK."""
+        self.provisional.when_acknowledged(lambda then: self._answer(sdp, then), now)
+
+    def _answer(self, sdp: bytes, now: float) -> None:
         if not self._step(CallStep.ANSWER):
             return
+        settings = self.context.settings
+        request = self.invite.request
+        terms = agree_on_session(request, settings.session_interval, settings.minimum_session_interval)
+        self.local_description = sdp
         response = self.invite.respond(
-            200, now, headers=self.success_headers(self.invite.flow), body=sdp, record_route=True
+            200,
+            now,
+            headers=(
+                *self.success_headers(self.invite.flow),
+                *(terms.headers() if terms is not None else ()),
+            ),
+            # RFC 3261 section 13.2.1: an answer that went out reliably is not given twice.
+            body=b"" if self.provisional.answered else sdp,
+            record_route=True,
         )
+        self.session_timer.restart(terms, now)
         if response is not None:
             self._success = self.repeat_success(self.invite, response, now)
 
     def refuse(self, status: int, now: float, reason: str, headers: Iterable[tuple[str, str]]) -> None:
         """3xx to 6xx."""
         if self._step(CallStep.REFUSE):
+            self._stop(now)
             self.invite.respond(status, now, reason=reason, headers=headers)
+            self._forget(self)
+
+    def drop(self, now: float) -> None:
+        """No answer at all, not even 100."""
+        if self._step(CallStep.REFUSE):
+            self._stop(now)
+            self.invite.trying_owed = False
+            self.invite.transaction.fall_silent(now)
             self._forget(self)
 
     def hang_up(self, now: float, reason: str) -> None:
@@ -138,12 +199,16 @@ class InviteCall:
     def cancel(self, request: SipRequest, now: float) -> None:
         """CANCEL came before the final response (RFC 3261 section 9.2)."""
         if self._step(CallStep.END):
+            self._stop(now)
             self.invite.respond(487, now)
             self.context.emit(CallCancelled(self.handle, request.header("Reason") or ""))
             self._forget(self)
 
     def acknowledge(self, request: SipRequest, now: float) -> None:
-        """The ACK of our 200."""
+        """The ACK of our 200, to the INVITE or to a re-INVITE."""
+        if request.cseq.number != self.invite.request.cseq.number:
+            self.renegotiation.acknowledge(request)
+            return
         if self._success is None or not self._success.acknowledge() or not self._step(CallStep.ACKNOWLEDGE):
             return
         try:
@@ -151,7 +216,7 @@ class InviteCall:
         except RemoteProtocolError as error:
             self.context.refuse(self.invite.flow, "ACK", 0, "malformed", error.detail)
             answer = None
-        self.context.emit(AckReceived(self.handle, None if self.offered else answer))
+        self.context.emit(AckReceived(self.handle, None if self._offered else answer))
         if self._hang_up_reason is not None:
             self.hang_up(now, self._hang_up_reason)
 
@@ -162,17 +227,24 @@ class InviteCall:
         if self.state is CallState.PROCEEDING:
             self.invite.respond(487, now)  # RFC 3261 section 15.1.2
         if self._step(CallStep.END):
-            self._stop()
+            self._stop(now)
             if not crossing:
                 self.context.emit(CallEnded(self.handle, "bye", incoming.request.header("Reason") or ""))
                 self._forget(self)
 
-    def fail(self, cause: str, detail: str, now: float, *, bye: bool = True) -> None:
+    def lose_connection(self, now: float) -> None:
+        """The connection that the call came over is gone; a confirmed call goes on without it."""
+        self.dialog.flow = None
+        if self.state is CallState.PROCEEDING:
+            self.fail("transport_failed", "the connection closed before the call was answered", now)
+
+    def fail(self, cause: str, detail: str, now: float) -> None:
         """End the call because the dialog cannot go on."""
-        if self.state in (CallState.ENDING, CallState.ENDED):
+        if not self.going_on:
             return
-        self._stop()
-        if self.state is CallState.PROCEEDING or not bye:
+        self._stop(now)
+        if self.state is CallState.PROCEEDING:
+            self.invite.respond(500, now)
             self._step(CallStep.END)
             self._forget(self)
         elif self._step(CallStep.HANG_UP):
@@ -191,12 +263,12 @@ class InviteCall:
             response,
             self.context.timers,
             now,
-            send=lambda data: invite.transaction.respond_again(data),
+            send=lambda data: invite.transaction.send_again(data),
             on_timeout=lambda then: self.fail("ack_timeout", "no ACK came for our 200", then),
         )
 
     def _send_bye(self, now: float, reason: str) -> None:
-        self._stop()
+        self._stop(now)
 
         def end() -> None:
             self._step(CallStep.END)
@@ -204,7 +276,11 @@ class InviteCall:
 
         self.sender.send("BYE", now, headers=(reason_header(reason),) if reason else (), on_end=end)
 
-    def _stop(self) -> None:
+    def _stop(self, now: float) -> None:
+        """End every timer of the call; the transactions run out by themselves."""
+        self.provisional.stop()
+        self.session_timer.stop()
+        self.renegotiation.stop(now)
         if self._success is not None:
             self._success.stop()
 

@@ -38,6 +38,10 @@ class _Message:
         """The first field of that name, in any case or compact form, as text."""
         return self.headers.get(name)
 
+    def header_values(self, name: str) -> list[str]:
+        """Each field of that name, in order."""
+        return self.headers.all(name)
+
     def _once(self, name: str, parse: Callable[[str], _Value]) -> _Value:
         if name in self._parsed:
             return cast(_Value, self._parsed[name])

@@ -11,6 +11,7 @@ from bridge.sip.body import UnsupportedBodyError, session_description
 from bridge.sip.dialog import check_dialog_headers
 from bridge.sip.errors import RemoteProtocolError
 from bridge.sip.message import SipRequest
+from bridge.sip.session_timer import session_expires
 from bridge.sip.status import REGISTERED_METHODS, SUPPORTED_METHODS
 from bridge.sip.uri import OtherUri
 
@@ -55,6 +56,17 @@ def check_form(request: SipRequest) -> Refusal | None:
     except RemoteProtocolError as error:
         return Refusal(error.status, "malformed", error.detail)
     return None
+
+
+def check_session_interval(request: SipRequest, minimum: int) -> Refusal | None:
+    """RFC 4028 section 9: 422 for an interval below ours."""
+    try:
+        wish = session_expires(request)
+    except RemoteProtocolError as error:
+        return Refusal(400, "malformed", error.detail)
+    if wish is None or wish[0] >= minimum:
+        return None
+    return Refusal(422, "session_interval", f"{wish[0]} s is below {minimum} s", (("Min-SE", str(minimum)),))
 
 
 def check_support(request: SipRequest) -> Refusal | None:

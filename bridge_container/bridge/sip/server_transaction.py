@@ -51,6 +51,7 @@ INVITE_TRANSITIONS: _Table = {
     (_S.PROCEEDING, _E.PROVISIONAL): _S.PROCEEDING,
     (_S.PROCEEDING, _E.SUCCESS): _S.ACCEPTED,
     (_S.PROCEEDING, _E.FAILURE): _S.COMPLETED,
+    (_S.PROCEEDING, _E.EXPIRE): _S.TERMINATED,
     (_S.ACCEPTED, _E.REQUEST): _S.ACCEPTED,
     (_S.ACCEPTED, _E.ACK): _S.ACCEPTED,
     (_S.ACCEPTED, _E.SUCCESS): _S.ACCEPTED,
@@ -63,7 +64,7 @@ INVITE_TRANSITIONS: _Table = {
     (_S.CONFIRMED, _E.ACK): _S.CONFIRMED,
     (_S.CONFIRMED, _E.EXPIRE): _S.TERMINATED,
 }
-"""RFC 3261 figure 7 as corrected by RFC 6026 section 7.1."""
+"""RFC 3261 figure 7 as corrected by RFC 6026 section 7.1; EXPIRE in PROCEEDING is `fall_silent`."""
 
 NON_INVITE_TRANSITIONS: _Table = {
     (_S.TRYING, _E.REQUEST): _S.TRYING,
@@ -171,14 +172,14 @@ class ServerTransaction:
             self._expire_at(now + (0.0 if self._reliable else TIMEOUT))  # Timer J
         return True
 
-    def respond_again(self, response: bytes) -> None:
-        """Send a 2xx once more, as RFC 6026 section 7.1 lets the user do while the transaction lasts."""
+    def send_again(self, response: bytes) -> None:
+        """Send a 2xx (RFC 6026 section 7.1) or a reliable 1xx (RFC 3262 section 3) once more."""
         self._send(response)
 
-    def abandon(self) -> None:
-        """Forget the transaction without another word."""
-        self._stop_timers()
-        self.state = ServerState.TERMINATED
+    def fall_silent(self, now: float) -> None:
+        """Never answer: retransmissions are absorbed until they stop."""
+        if self.state is ServerState.PROCEEDING:
+            self._expire_at(now + TIMEOUT)
 
     def _repeat_response(self, now: float) -> None:
         if self._step(ServerEvent.REPEAT) and self.last_response is not None:

@@ -59,11 +59,8 @@ REASONS = {
     608: "Rejected",
 }
 
-REGISTERED_METHODS = frozenset(
-    ("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS")
-    + ("PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE")
-)
-"""A registered method that we do not support gets 405, any other 501 (RFC 3261 sections 8.2.1 and 21.5.2)."""
-
 SUPPORTED_METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO", "NOTIFY")
 """What our Allow header lists."""
+
+REGISTERED_METHODS = frozenset({*SUPPORTED_METHODS, "MESSAGE", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE"})
+"""A registered method that we do not support gets 405, any other 501 (RFC 3261 sections 8.2.1 and 21.5.2)."""
