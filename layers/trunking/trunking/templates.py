@@ -202,3 +202,10 @@ def _identifier_value(variable: Variable, values: TemplateValues) -> str:
     if variable.name in ("caller_number", "called_number"):
         value = value.removeprefix("+")
     return _NOT_IDENTIFIER.sub("_", value[: MAX_VALUE + 1])
+
+
+def header_variables(headers: Mapping[str, str]) -> dict[str, str]:
+    """The X- headers of an INVITE as `sip_headers`: lower case, underscores for dashes."""
+    return {
+        name.lower().replace("-", "_"): value for name, value in headers.items() if name[:2].lower() == "x-"
+    }

@@ -75,15 +75,16 @@ class RuleChanges:
         self,
         application_id: str,
         rule_id: str,
-        settings: RuleSettings,
+        revise: Callable[[RoutingRule], RuleSettings],
         now: datetime,
         *,
         expected_rev: int | None = None,
     ) -> RoutingRule:
-        """Replace what is set of a rule. Raises as `create`, NotFoundError and RevisionMismatchError."""
-        settings.check()
+        """Set what `revise` makes of the rule. Raises as `create`, NotFoundError, RevisionMismatchError."""
 
         def apply(stored: RoutingRule) -> RoutingRule:
+            settings = revise(stored)
+            settings.check()
             stored = self._unbind_excess(stored, settings.trunk_ids, now)
             rule = replace(_rule(settings, rule_id, application_id, now), created_at=stored.created_at)
             return self._commit_update(stored, rule, now)

@@ -110,16 +110,17 @@ class TrunkChanges:
         self,
         application_id: str,
         trunk_id: str,
-        settings: TrunkSettings,
+        revise: Callable[[Trunk], TrunkSettings],
         password: str | None,
         now: datetime,
         *,
         expected_rev: int | None = None,
     ) -> TrunkWithCredentials:
-        """Replace what is set of a trunk. A new password is valid at once, the old one no longer."""
-        settings.check()
+        """Set what `revise` makes of the trunk. A new password is valid at once, the old one no longer."""
 
         def apply(stored: StoredTrunk) -> TrunkWithCredentials:
+            settings = revise(stored.trunk)
+            settings.check()
             stored = self._release_excess(stored, settings.numbers, now)
             changed = replace(
                 stored.trunk,

@@ -1,1 +1,1 @@
-"""The domain's HTTP edge: authentication, wire models and errors. May import the core and Powertools."""
+"""The control plane's HTTP border: Stream's shapes in and out. Imports core, trunking.aws and Powertools."""

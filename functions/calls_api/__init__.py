@@ -1,0 +1,1 @@
+"""The function of SIP call records and bridges. Imports trunking only."""

@@ -1,0 +1,1 @@
+"""The function that puts committed changes on the bus. Imports trunking only."""

@@ -1,0 +1,1 @@
+"""The function that removes what a crash left behind. Imports trunking only."""

@@ -1,0 +1,1 @@
+"""The function of inbound routing rules. Imports trunking only."""

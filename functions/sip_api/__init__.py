@@ -1,0 +1,1 @@
+"""The function that says which trunk and rule take a call. Imports trunking only."""

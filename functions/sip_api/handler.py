@@ -1,0 +1,8 @@
+"""The entry of the function: its operations behind the API's border."""
+
+from __future__ import annotations
+
+from sip_api.operations import OPERATIONS
+from trunking.http.api import Api
+
+handler = Api(OPERATIONS)

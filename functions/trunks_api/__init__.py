@@ -1,0 +1,1 @@
+"""The function of SIP trunks. Imports trunking only."""

@@ -1,0 +1,158 @@
+"""The entry of every API function: a payload-v2 event in, a response in Stream's shapes out.
+
+Finds the operation, authenticates, validates, calls it, and writes one log line and the metrics; knows
+nothing of what operations do. Imports Powertools.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from trunking.aws.applications import Applications
+from trunking.aws.deployment import Deployment
+from trunking.errors import TrunkingError
+from trunking.http.api_errors import (
+    DOES_NOT_EXIST,
+    INPUT,
+    INTERNAL,
+    ApiError,
+    api_error_of,
+    invalid,
+)
+from trunking.http.authentication import authenticate
+from trunking.http.body import read_body, read_query
+from trunking.http.operation import Answer, ApiCall, Operation, duration_since
+from trunking.http.request import Request
+
+MAX_ID = 255
+_HEADERS = {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """The deployment that this process reaches, kept while its environment stays the same."""
+
+    names: tuple[Deployment, str | None]
+    deployment: Deployment
+    applications: Applications
+
+
+class Api:
+    """A handler for some operations; instances are what Lambda calls."""
+
+    def __init__(
+        self, operations: Sequence[Operation], now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
+    ) -> None:
+        self._operations = {(operation.method, operation.path): operation for operation in operations}
+        self._now = now
+        self._reached: _Reached | None = None
+        self._logger = Logger()
+        self._metrics = Metrics()
+
+    def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
+        """Answer one request. Whatever fails unforeseen is logged and answered 500."""
+        started = time.perf_counter()
+        operation: Operation | None = None
+        try:
+            request = Request.of(event)
+            operation = self._find(request)
+            answer = self._run(operation, request, started)
+            body = answer.body.model_dump(mode="json", exclude_none=True)
+            response = _response(operation.status, body, answer.headers)
+        except ApiError as error:
+            response = _refusal(error, operation, started)
+        except TrunkingError as error:
+            response = _refusal(api_error_of(error), operation, started)
+        except Exception:
+            self._logger.exception("request failed", operation=operation and operation.id)
+            response = _refusal(ApiError(500, INTERNAL, "internal error"), operation, started)
+        self._report(event, operation, response, started)
+        return response
+
+    def _find(self, request: Request) -> Operation:
+        path = request.path.rstrip("/") or "/"
+        subject = request.path_parameters.get("id")
+        if subject is not None and len(subject) > MAX_ID:
+            raise invalid({"id": f"has more than {MAX_ID} characters"})
+        for template in {path for _, path in self._operations}:
+            if _matches(template, path):
+                operation = self._operations.get((request.method, template))
+                if operation is None:
+                    allowed = ", ".join(
+                        sorted(method for method, known in self._operations if known == template)
+                    )
+                    raise ApiError(
+                        405, INPUT, f"{request.method} is not allowed here", headers={"allow": allowed}
+                    )
+                return operation
+        raise ApiError(404, DOES_NOT_EXIST, f"{path[:200]} does not exist")
+
+    def _run(self, operation: Operation, request: Request, started: float) -> Answer:
+        reached = self._reach()
+        application = authenticate(request, reached.applications)
+        body = read_body(request, operation.request) if operation.request is not None else None
+        query = read_query(request, operation.query) if operation.query is not None else None
+        call = ApiCall(request, application, reached.deployment, self._now(), started, body, query)
+        return operation.run(call)
+
+    def _reach(self) -> _Reached:
+        names = (Deployment.from_environment(), os.environ.get("AWS_ENDPOINT_URL"))
+        if self._reached is None or self._reached.names != names:
+            self._reached = _Reached(names, names[0], Applications(names[0]))
+        return self._reached
+
+    def _report(
+        self, event: Mapping[str, Any], operation: Operation | None, response: dict[str, Any], started: float
+    ) -> None:
+        name = operation.id if operation is not None else "unknown"
+        status = response["statusCode"]
+        milliseconds = (time.perf_counter() - started) * 1000
+        self._logger.info(
+            "request",
+            operation=name,
+            status=status,
+            duration_ms=round(milliseconds, 2),
+            request_id=event.get("requestContext", {}).get("requestId"),
+        )
+        self._metrics.add_dimension("operation", name)
+        self._metrics.add_metric("Latency", MetricUnit.Milliseconds, milliseconds)
+        self._metrics.add_metric("Requests", MetricUnit.Count, 1)
+        self._metrics.add_metric("ClientErrors", MetricUnit.Count, int(400 <= status < 500))
+        self._metrics.add_metric("ServerErrors", MetricUnit.Count, int(status >= 500))
+        self._metrics.flush_metrics()
+        # Where metrics are switched off, flushing forgets nothing.
+        self._metrics.clear_metrics()
+
+
+def _matches(template: str, path: str) -> bool:
+    parts, wanted = path.split("/"), template.split("/")
+    return len(parts) == len(wanted) and all(
+        part != "" if want == "{id}" else part == want for part, want in zip(parts, wanted, strict=True)
+    )
+
+
+def _refusal(error: ApiError, operation: Operation | None, started: float) -> dict[str, Any]:
+    name = None if operation is None else operation.id
+    return _response(error.status, error.body(name, duration_since(started)), error.headers)
+
+
+def _response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {**_HEADERS, **headers},
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "isBase64Encoded": False,
+    }
