@@ -35,9 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = commands.add_parser("run", help="start the whole stack and keep it running until Ctrl-C")
     add_run_arguments(run)
     stop = commands.add_parser("stop", help="stop the stack that runs in a directory")
-    stop.add_argument("--directory", default=os.environ.get("TRUNKLINE_LOCAL_DIRECTORY", str(DEFAULT_DIRECTORY)))
+    stop.add_argument(
+        "--directory", default=os.environ.get("TRUNKLINE_LOCAL_DIRECTORY", str(DEFAULT_DIRECTORY))
+    )
+    demo = commands.add_parser(
+        "demo", help="place a real call through the stack that runs here, or one of its own, and measure it"
+    )
+    demo.add_argument(
+        "--directory", default=os.environ.get("TRUNKLINE_LOCAL_DIRECTORY", str(DEFAULT_DIRECTORY))
+    )
+    demo.add_argument("--recordings", metavar="PATH", help="keep what was said and heard, as WAV files")
     parsed = parser.parse_args(arguments)
     try:
+        if parsed.command == "demo":
+            return demonstrate(
+                Path(parsed.directory).absolute(), parsed.recordings and Path(parsed.recordings)
+            )
         if parsed.command == "stop":
             return stop_stack(Path(parsed.directory).absolute())
         return run_stack(read_settings(parsed))
@@ -58,6 +71,14 @@ def run_stack(settings: LocalSettings) -> int:
 
     with only_one(settings.directory), functions_log(settings.directory):
         return asyncio.run(_serve(settings, say))
+
+
+def demonstrate(directory: Path, recordings: Path | None) -> int:
+    """Place one call and report it."""
+    # Only now: --help should not wait for numpy.
+    from local.demo.command import run_demonstration
+
+    return asyncio.run(run_demonstration(directory, recordings))
 
 
 def stop_stack(directory: Path) -> int:

@@ -16,6 +16,8 @@ from local.demo.timeline import SAMPLE_RATE, Samples, Timeline
 
 LONGEST_DELAY = 2.0
 """Seconds; beyond it nothing is found."""
+SHORTEST_DELAY = 0.1
+"""Seconds by which the clocks of two recordings may disagree, so that it looks as if heard before said."""
 WINDOW = SAMPLE_RATE
 """Samples in which one delay is measured."""
 DRIFT = SAMPLE_RATE // 10
@@ -57,10 +59,10 @@ def compare(said: Timeline, heard: Timeline) -> Comparison:
     nothing = Comparison(heard.seconds, level, 0.0, None, None)
     if level < SILENCE_DBFS or loudest_second(said.samples) < SILENCE_DBFS:
         return nothing
-    coarse = _lag(said.samples, heard.samples)
+    later = heard.began_at - said.began_at
+    coarse = _lag(said.samples, heard.samples, later)
     if coarse is None:
         return nothing
-    later = heard.began_at - said.began_at
     delays = [
         lag / SAMPLE_RATE + later
         for start in range(0, len(said.samples) - WINDOW + 1, WINDOW // 2)
@@ -125,12 +127,20 @@ def _correlate(part: Samples, whole: Samples) -> NDArray[np.float64]:
     return correlation
 
 
-def _lag(said: Samples, heard: Samples) -> int | None:
-    """Samples by which `heard` has all of `said` later (negative: earlier), None when it is not in there."""
+def _lag(said: Samples, heard: Samples, later: float) -> int | None:
+    """The place of `said` in `heard` (negative: it began before), None when it is not in there.
+
+    `later` is by how many seconds the recording of `heard` began after that of `said`.
+    """
     padding = np.zeros(len(said), np.float32)
-    padded = np.concatenate([padding, heard, padding])
-    correlation = _correlate(said, padded)
-    best = int(np.argmax(correlation))
+    correlation = _correlate(said, np.concatenate([padding, heard, padding]))
+    # What repeats itself is looked for only where it may be.
+    first = len(said) + round((-SHORTEST_DELAY - later) * SAMPLE_RATE)
+    last = len(said) + round((LONGEST_DELAY - later) * SAMPLE_RATE)
+    first, last = max(0, first), min(len(correlation), last)
+    if first >= last:
+        return None
+    best = first + int(np.argmax(correlation[first:last]))
     return best - len(said) if correlation[best] > 0.15 else None
 
 

@@ -31,6 +31,12 @@ class Timeline:
         """How long it is."""
         return len(self.samples) / SAMPLE_RATE
 
+    def between(self, start: float, end: float) -> Timeline:
+        """The part between two times, as far as it is there."""
+        first = max(0, round((start - self.began_at) * SAMPLE_RATE))
+        last = max(first, round((end - self.began_at) * SAMPLE_RATE))
+        return Timeline(self.samples[first:last], self.began_at + first / SAMPLE_RATE)
+
     def save(self, path: Path) -> None:
         """Write a 16-bit WAV file, and its time beside it."""
         write_wav(path, self.samples)
