@@ -81,6 +81,8 @@ class Page:
             await self.command(f"{domain}.enable")
         await self.resize(width, height)
         if script:
+            # What the script adds is not the page's: its content security policy would forbid it.
+            await self.command("Page.setBypassCSP", enabled=True)
             await self.command("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     async def resize(self, width: int, height: int) -> None:

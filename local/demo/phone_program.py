@@ -1,8 +1,8 @@
 """The phone as a program: one call, told by JSON on standard input, reported as JSON on standard output.
 
 Input: host, port, username, password, number, voice (a WAV file), directory, and optionally local_host.
-It says `answered` when it is, talks at the first line that comes, hangs up at the second, and leaves what it said and
-heard in the directory.
+It says `answered` when it is, talks at the first line that comes, hangs up at the second, and leaves what it
+said and heard in the directory.
 """
 
 from __future__ import annotations
