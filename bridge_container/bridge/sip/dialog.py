@@ -130,7 +130,9 @@ def contact_header(host: str, port: int, user: str, transport: str, secure: bool
 
 
 def check_dialog_headers(request: SipRequest) -> None:
-    """Parse what a dialog is made from, so that a malformed INVITE is refused before it makes one."""
-    if request.contact is None and request.header("Contact") == "*":
-        raise RemoteProtocolError("Contact is * in an INVITE")
-    NameAddress.parse_list(request.headers.all("Record-Route"))
+    """Parse what dialogs and their targets are made from, so that no later step meets it malformed."""
+    contact = request.contact
+    if request.method == "INVITE":
+        if contact is None and request.header("Contact") == "*":
+            raise RemoteProtocolError("Contact is * in an INVITE")
+        NameAddress.parse_list(request.headers.all("Record-Route"))

@@ -17,9 +17,9 @@ from bridge.sip.events import InviteReceived, SipEvent
 from bridge.sip.flow import Flow, Transport
 from bridge.sip.incoming_request import IncomingRequest
 from bridge.sip.invite_call import CallState, InviteCall
+from bridge.sip.malformed_reply import stateless_reply
 from bridge.sip.message import SipMessage, SipRequest, SipResponse
 from bridge.sip.parser import parse_datagram
-from bridge.sip.reply import ReplyWriter, response_flow
 from bridge.sip.request_checks import (
     ACCEPT,
     ALLOW,
@@ -258,25 +258,26 @@ class SipEndpoint:
 
     def _refuse_malformed(self, error: RemoteProtocolError, flow: Flow, close: bool = False) -> None:
         """Answer a malformed request when it says enough about itself, else drop it."""
-        request = error.request
-        if request is not None and request.method != "ACK":
-            try:
-                refusal = Refusal(error.status, "malformed", error.detail)
-                self._refuse_statelessly(request, flow, refusal, close)
-            except RemoteProtocolError:
-                pass
-            else:
-                return
+        refusal = Refusal(error.status, "malformed", error.detail)
+        if error.request is not None:
+            self._refuse_statelessly(error.request, flow, refusal, close)
+            return
         if close:
             self._context.transmit(flow, b"", close=True)
-        self._context.refuse(flow, "" if request is None else request.method, 0, "malformed", error.detail)
+        self._context.refuse(flow, "", 0, refusal.why, refusal.detail)
 
     def _refuse_statelessly(
         self, request: SipRequest, flow: Flow, refusal: Refusal, close: bool = False
     ) -> None:
-        """RFC 3261 section 8.2.7: nothing is remembered of requests that are not worth it."""
+        """Answer and forget a request that is not worth a transaction; an ACK has no answer."""
+        context = self._context
+        reply = None
         if request.method != "ACK":
-            writer = ReplyWriter(request, flow, self._context.settings.server)
-            response = writer.write(refusal.status, self._context.token(), headers=refusal.headers)
-            self._context.transmit(response_flow(request, flow), response, close)
-        self._context.refuse(flow, request.method, refusal.status, refusal.why, refusal.detail)
+            server = context.settings.server
+            reply = stateless_reply(request, flow, refusal.status, context.token(), server, refusal.headers)
+        if reply is not None:
+            context.transmit(*reply, close)
+        elif close:
+            context.transmit(flow, b"", close)
+        status = refusal.status if reply is not None else 0
+        context.refuse(flow, request.method, status, refusal.why, refusal.detail)

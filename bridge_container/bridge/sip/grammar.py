@@ -109,11 +109,15 @@ def split_outside_quotes(text: str, separator: str) -> list[str]:
 
 
 def parse_parameters(text: str) -> Parameters:
-    """Parameters from text such as `;a=b;c` (the leading `;` may be missing); empty ones are skipped."""
+    """Parameters from text such as `;a=b;c`; the leading `;` may be missing, a last one may lead to
+    nothing."""
     parameters = []
-    for part in split_outside_quotes(text, ";"):
-        if not part:
-            continue
+    parts = split_outside_quotes(text, ";")
+    if not parts[0]:
+        del parts[0]
+    if parts and not parts[-1]:
+        del parts[-1]
+    for part in parts:
         name, equals, value = part.partition("=")
         name = name.rstrip(WHITESPACE)
         if not name:

@@ -58,7 +58,7 @@ class NameAddress:
             tail = tail.lstrip(WHITESPACE)
             if not bracket or (tail and not tail.startswith(";")):
                 raise RemoteProtocolError("an address in angle brackets is malformed")
-            return cls(parse_uri(address.strip(WHITESPACE)), name, parse_parameters(tail) if tail else ())
+            return cls(parse_uri(address), name, parse_parameters(tail) if tail else ())
         # RFC 3261 section 20.10: without brackets, what follows the semicolon belongs to the header,
         # and an address with a comma or question mark must have brackets.
         address, semicolon, tail = rest.partition(";")

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from bridge.sip.body import UnsupportedBodyError, session_description
 from bridge.sip.dialog import check_dialog_headers
 from bridge.sip.errors import RemoteProtocolError
+from bridge.sip.grammar import parse_number
 from bridge.sip.message import SipRequest
 from bridge.sip.session_timer import session_expires
 from bridge.sip.status import REGISTERED_METHODS, SUPPORTED_METHODS
-from bridge.sip.uri import OtherUri
+from bridge.sip.uri import OtherUri, SipUri
 
 SUPPORTED_OPTIONS = ("100rel", "timer")
 _OPTIONS = frozenset(SUPPORTED_OPTIONS)
@@ -34,25 +35,26 @@ class Refusal:
 
 
 def identify(request: SipRequest) -> None:
-    """Parse what any answer needs: the top Via, From, To, Call-ID and CSeq; raises `RemoteProtocolError`."""
+    """Parse what any answer needs: version, top Via, From, To, Call-ID and CSeq; raises
+    `RemoteProtocolError`."""
+    if request.version.upper() != "SIP/2.0":
+        raise RemoteProtocolError(f"only SIP/2.0 is spoken, not {request.version}", 505)
     _ = request.via, request.from_, request.to, request.call_id, request.cseq
 
 
 def check_form(request: SipRequest) -> Refusal | None:
-    """Version, sequence and the form of mandatory fields; the answer to these needs no transaction."""
-    if request.version.upper() != "SIP/2.0":
-        return Refusal(505, "version", f"only SIP/2.0 is spoken, not {request.version}")
+    """Sequence and the form of what every request has; the answer to these needs no transaction."""
     if request.cseq.method != request.method:
         return Refusal(400, "malformed", "CSeq names another method than the request line")
     try:
-        _ = request.uri
+        uri = request.uri
         hops = request.header("Max-Forwards")
-        if hops is not None and not (
-            hops.isascii() and hops.isdigit() and len(hops) <= 3 and int(hops) <= 255
-        ):
-            raise RemoteProtocolError("Max-Forwards is not a number up to 255")
-        if request.method == "INVITE":
-            check_dialog_headers(request)
+        if hops is not None:
+            parse_number(hops, "Max-Forwards", 255)
+        if isinstance(uri, SipUri) and uri.headers:
+            # RFC 3261 section 19.1.1, table 1: no headers in a Request-URI.
+            raise RemoteProtocolError("the Request-URI has headers")
+        check_dialog_headers(request)
     except RemoteProtocolError as error:
         return Refusal(error.status, "malformed", error.detail)
     return None
@@ -85,6 +87,8 @@ def check_support(request: SipRequest) -> Refusal | None:
     if unsupported:
         names = ", ".join(dict.fromkeys(unsupported))
         return Refusal(420, "extension", f"{names} required", (("Unsupported", names), SUPPORTED))
+    if method == "INVITE" and not _accepts_sdp(request):
+        return Refusal(406, "accept", "the peer accepts no application/sdp", (ACCEPT,))
     if method in ("INVITE", "UPDATE", "PRACK"):
         try:
             session_description(request)
@@ -93,3 +97,11 @@ def check_support(request: SipRequest) -> Refusal | None:
         except RemoteProtocolError as error:
             return Refusal(error.status, "malformed", error.detail)
     return None
+
+
+def _accepts_sdp(request: SipRequest) -> bool:
+    """RFC 3261 section 20.1: without an Accept header SDP is accepted; an INVITE's answer is SDP."""
+    if "Accept" not in request.headers:
+        return True
+    types = {value.partition(";")[0].strip().lower() for value in request.headers.values("Accept")}
+    return not types.isdisjoint(("application/sdp", "application/*", "*/*"))

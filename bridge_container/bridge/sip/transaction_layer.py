@@ -20,7 +20,7 @@ TransactionKey = tuple[str, ...]
 def server_key(request: SipRequest, method: str) -> TransactionKey:
     """What identifies the transaction of `method` (INVITE for ACK and CANCEL) that `request` belongs to."""
     via = request.via
-    if via.branch.startswith(MAGIC_COOKIE):
+    if via.branch.startswith(MAGIC_COOKIE) and via.branch != MAGIC_COOKIE:
         return via.branch, via.host, str(via.port), method
     # RFC 3261 section 17.2.3, second half: RFC 2543 peers. The To tag is left out, since ACK has ours.
     tag = request.from_.tag or ""
