@@ -104,11 +104,12 @@ python_packages() {
   stamp="$directory/.installed-$(printf '%s\n' "$requirements" | sha256sum | cut -c1-16)"
   [ -e "$stamp" ] && return 0
   say "Installing Python packages into $directory (once; about a minute) ..."
-  list=$(mktemp)
-  trap 'rm -f "$list"' EXIT
-  printf '%s\n' "$requirements" >"$list"
-  "$directory/bin/python" -m pip install --quiet --disable-pip-version-check -r "$list" ||
-    fail "pip could not install the packages; see its message above. The set-up goes on where it stopped when run again."
+  printf '%s\n' "$requirements" >"$directory/requirements.txt"
+  "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+    -r "$directory/requirements.txt" >"$directory/pip.log" 2>&1 || {
+    tail -n 5 "$directory/pip.log" | cut -c 1-400 >&2
+    fail "pip could not install the packages (all it said: $directory/pip.log). Run again to go on."
+  }
   rm -f "$directory"/.installed-*
   : >"$stamp"
 }
