@@ -197,8 +197,8 @@ class InviteCall:
     # What the peer and the network do.
 
     def cancel(self, request: SipRequest, now: float) -> None:
-        """CANCEL came before the final response (RFC 3261 section 9.2)."""
-        if self._step(CallStep.END):
+        """CANCEL came; after our final response it has no effect (RFC 3261 section 9.2)."""
+        if self.state is CallState.PROCEEDING and self._step(CallStep.END):
             self._stop(now)
             self.invite.respond(487, now)
             self.context.emit(CallCancelled(self.handle, request.header("Reason") or ""))
