@@ -5,7 +5,8 @@ import { Connection } from "./connection.js";
 import { microphoneProblem, microphones, openMicrophone } from "./microphone.js";
 import { View } from "./view.js";
 
-const REJOIN_SECONDS = [1, 2, 4, 8, 8];
+const REJOIN_SECONDS = [1, 2, 4, ...Array(24).fill(5)];
+const INTERRUPTED_SECONDS = 4;
 const POLL_JOINED = 300;
 const POLL_WAITING = 2000;
 const POLL_FAILED = 2000;
@@ -18,9 +19,9 @@ let wanted = false;
 let muted = false;
 let ownId = null;
 let attempt = 0;
+let absent = 0;
 
 view.nameCall(api.type, api.id);
-view.fillMicrophones(await microphones());
 
 view.joining.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -44,6 +45,8 @@ document.addEventListener("keydown", (event) => {
 navigator.mediaDevices?.addEventListener?.("devicechange", async () => view.fillMicrophones(await microphones()));
 addEventListener("pagehide", () => connection?.abandon());
 view.name.value = sessionStorage.getItem("name") ?? "";
+view.busy(false);
+microphones().then((devices) => view.fillMicrophones(devices));
 
 async function join() {
   wanted = true;
@@ -104,6 +107,9 @@ function follow(candidate, state) {
     view.state("connected", muted ? "Connected, muted" : "Connected");
   } else if (state === "disconnected") {
     view.state("connecting", "The connection is interrupted…");
+    setTimeout(() => {
+      if (candidate.peer.connectionState === "disconnected") follow(candidate, "failed");
+    }, INTERRUPTED_SECONDS * 1000);
   } else if (state === "failed" || state === "closed") {
     const stream = candidate.stream;
     candidate.abandon({ keepStream: true });
@@ -158,6 +164,7 @@ async function leave() {
   view.problem("");
   view.join.focus();
   if (left) await left.leave();
+  await refresh().catch(() => {});
 }
 
 async function changeMicrophone(device) {
@@ -171,13 +178,21 @@ async function changeMicrophone(device) {
   }
 }
 
+async function refresh() {
+  const participants = await api.participants();
+  view.participants(participants, ownId);
+  absent = connection?.peer.connectionState === "connected" && !participants.some(({ id }) => id === ownId) ? absent + 1 : 0;
+  // The bridge does not know us any more, as after a restart.
+  if (absent > 2) follow(connection, "failed");
+  return participants.length;
+}
+
 async function watch() {
   let pause = connection ? POLL_JOINED : POLL_WAITING;
   try {
-    const participants = await api.participants();
-    view.participants(participants, ownId);
+    const many = (await refresh()) > MANY;
     view.reachable(true);
-    if (participants.length > MANY) pause *= 3;
+    if (many) pause *= 3;
   } catch (error) {
     pause = POLL_FAILED;
     view.reachable(false, error instanceof CallError ? error.message : "The bridge cannot be reached.");

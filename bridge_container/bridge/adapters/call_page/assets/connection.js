@@ -33,6 +33,11 @@ export class Connection {
     const joined = await this.api.join(name, this.peer.localDescription.sdp);
     this.resource = joined.resource;
     await this.peer.setRemoteDescription({ type: "answer", sdp: joined.answer });
+    // The bridge's good-bye (DTLS close_notify) comes seconds before ICE notices the silence.
+    const transport = this.sender.transport;
+    transport?.addEventListener("statechange", () => {
+      if (["closed", "failed"].includes(transport.state)) this.onState("failed");
+    });
     this.#meter(stream);
     this.timers.push(setInterval(() => this.#measure(), QUALITY_INTERVAL));
     this.deadline = setTimeout(() => {
@@ -57,22 +62,27 @@ export class Connection {
     this.#meter(stream);
   }
 
+  /** Say good-bye first: the bridge takes a connection that just closes for a lost one. */
   async leave() {
     const resource = this.resource;
-    this.#close();
+    this.resource = null;
+    this.onState = () => {};
+    this.mute(true);
     if (resource) await this.api.leave(resource).catch(() => {});
+    this.#close();
   }
 
   /** Leave without waiting, as when the page closes. */
   abandon({ keepStream = false } = {}) {
     const resource = this.resource;
+    if (resource) this.api.leave(resource).catch(() => {});
     if (keepStream) this.stream = null;
     this.#close();
-    if (resource) this.api.leave(resource).catch(() => {});
   }
 
   #close() {
     this.resource = null;
+    this.onState = () => {};
     clearTimeout(this.deadline);
     this.timers.forEach(clearInterval);
     this.timers = [];
