@@ -1,14 +1,15 @@
 """Puts each committed change on the bus, in the order of the stream.
 
 A change that cannot be put stops the batch there and is returned as its failure, so that Lambda asks again
-from it on: nothing overtakes it and nothing is lost. Imports trunking only.
+from it on and nothing is lost. Later changes of the same request may be on the bus already; they come again,
+with the same id, and consumers order by version. Imports trunking only.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -19,8 +20,14 @@ from trunking.aws.items import stored_change
 from trunking.change import Change
 from trunking.change_event import DETAIL_SOURCE, change_detail, detail_type
 
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+    _Numbered = tuple[str, PutEventsRequestEntryTypeDef]
+
 MAX_ENTRIES = 10
-"""Of one PutEvents, a limit of EventBridge's."""
+MAX_BYTES = 200_000
+"""Of one PutEvents; EventBridge's own limits are 10 entries and 256 KiB with what it adds."""
 
 logger = Logger()
 metrics = Metrics()
@@ -32,9 +39,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     deployment = Deployment.from_environment()
     published = 0
     failed: str | None = None
-    for start in range(0, len(changes), MAX_ENTRIES):
-        batch = changes[start : start + MAX_ENTRIES]
-        done = _publish(deployment, [change for _, change in batch])
+    for batch in _batches([(number, _entry(change, deployment.bus)) for number, change in changes]):
+        done = _publish(deployment, [entry for _, entry in batch])
         published += done
         if done < len(batch):
             failed = batch[done][0]
@@ -54,26 +60,40 @@ def _changes(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, Change]]:
     ]
 
 
-def _publish(deployment: Deployment, changes: Sequence[Change]) -> int:
-    """Put the changes; return how many of them, from the first on, are on the bus."""
+def _entry(change: Change, bus: str) -> PutEventsRequestEntryTypeDef:
+    return {
+        "Source": DETAIL_SOURCE,
+        "DetailType": detail_type(change),
+        "Detail": json.dumps(change_detail(change), ensure_ascii=False, separators=(",", ":")),
+        "EventBusName": bus,
+        "Time": change.occurred_at,
+    }
+
+
+def _batches(entries: Sequence[_Numbered]) -> Iterator[list[_Numbered]]:
+    """Runs of entries, in order, of which each fits into one PutEvents."""
+    batch: list[_Numbered] = []
+    size = 0
+    for numbered in entries:
+        length = len(numbered[1]["Detail"].encode())
+        if batch and (len(batch) == MAX_ENTRIES or size + length > MAX_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(numbered)
+        size += length
+    if batch:
+        yield batch
+
+
+def _publish(deployment: Deployment, entries: Sequence[PutEventsRequestEntryTypeDef]) -> int:
+    """Put the entries; return how many of them, from the first on, are on the bus."""
     try:
-        answer = deployment.events.put_events(
-            Entries=[
-                {
-                    "Source": DETAIL_SOURCE,
-                    "DetailType": detail_type(change),
-                    "Detail": json.dumps(change_detail(change), ensure_ascii=False),
-                    "EventBusName": deployment.bus,
-                    "Time": change.occurred_at,
-                }
-                for change in changes
-            ]
-        )
+        answer = deployment.events.put_events(Entries=entries)
     except (ClientError, BotoCoreError):
-        logger.exception("changes not published", version=changes[0].version)
+        logger.exception("changes not published")
         return 0
     for index, entry in enumerate(answer["Entries"]):
         if "ErrorCode" in entry:
-            logger.error("change not published", version=changes[index].version, error=entry["ErrorCode"])
+            logger.error("change not published", error=entry["ErrorCode"])
             return index
-    return len(changes)
+    return len(entries)

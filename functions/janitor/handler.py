@@ -1,11 +1,33 @@
-"""Removes what a crash between two steps left behind. Imports trunking only."""
+"""Removes what a crash between two steps left behind; runs on a schedule. Imports trunking only."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Nothing to remove yet."""
-    return {}
+from trunking.aws.deployment import Deployment
+from trunking.aws.leftovers import Leftovers, Removed
+
+logger = Logger()
+metrics = Metrics()
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
+    """One round. Returns and counts what was removed."""
+    now = datetime.now(tz=UTC)
+    leftovers = Leftovers(Deployment.from_environment())
+    healed = leftovers.heal_secrets(now)
+    topic = os.environ.get("TRUNKLINE_BRIDGE_EVENTS_TOPIC")
+    prefix = os.environ.get("TRUNKLINE_BRIDGE_QUEUE_PREFIX")
+    queues = leftovers.remove_queues(topic, prefix, now) if topic and prefix else Removed()
+    counts = {"secrets": healed.secrets, "labels": healed.labels, "queues": queues.queues}
+    logger.info("round done", removed=counts)
+    for name, count in counts.items():
+        metrics.add_metric(f"Leftover{name.capitalize()}", MetricUnit.Count, count)
+    metrics.flush_metrics()
+    return counts

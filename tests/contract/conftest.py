@@ -9,7 +9,7 @@ import pytest
 from tests.support.control_plane import ServedControlPlane, served_control_plane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served() -> Iterator[ServedControlPlane]:
     """The template's API over HTTP."""
     with served_control_plane() as control_plane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import jwt
 
@@ -29,6 +31,7 @@ from trunking.http.api import Api
 ROOT = Path(__file__).resolve().parents[2]
 API_FUNCTIONS = {"TrunksApi", "RulesApi", "SipApi", "CallsApi", "ApiDocument"}
 SIP = "/api/v2/video/sip"
+_counter = itertools.count(1)
 
 
 @contextmanager
@@ -179,7 +182,9 @@ def running_control_plane() -> Iterator[ControlPlane]:
     from sip_api.handler import handler as sip_api
     from trunks_api.handler import handler as trunks_api
 
-    deployed = Deployment(table="trunkline-test", bus="trunkline-test", sip_host="sip.example.com:5060")
+    # Moto keeps one state for the whole process, so each control plane has names of its own.
+    name = f"trunkline-{next(_counter)}"
+    deployed = Deployment(name, f"{name}/", name, "sip.example.com:5060")
     names = {
         "TRUNKLINE_TABLE": deployed.table,
         "TRUNKLINE_BUS": deployed.bus,
@@ -216,7 +221,8 @@ def served_control_plane() -> Iterator[ServedControlPlane]:
     """The template deployed in emulated AWS, its API served over HTTP by a thread of its own."""
     import boto3
 
-    with emulated_aws():
+    with emulated_aws() as aws:
+        urlopen(Request(f"{aws.endpoint_url}/moto-api/reset", method="POST"), timeout=10).close()
         template = load_template(ROOT / "template.yaml")
         deployed = TemplateDeployment(template, boto3.Session(), {"SipHost": "sip.example.com:5060"})
         deployed.create()
