@@ -17,6 +17,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bridge.sip.digest import STRENGTH
+
 PREFIX = "BRIDGE_"
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
@@ -73,6 +75,8 @@ class BridgeSettings(BaseSettings):
 
     # Authentication and limits
     digest_realm: str = "trunkline"
+    digest_algorithms: Names = ("SHA-512-256", "SHA-256", "MD5")
+    """Offered in this order, and taken. For peers that read only the first challenge: `MD5`, or MD5 first."""
     digest_key: SecretStr | None = None
     """Signs nonces; 32 hexadecimal bytes shared by bridges behind one address. None: a random one."""
     unknown_callers: Literal["reply", "drop"] = "reply"
@@ -111,7 +115,7 @@ class BridgeSettings(BaseSettings):
     ready_file: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("sip_host", "called_number_headers", mode="before")
+    @field_validator("sip_host", "called_number_headers", "digest_algorithms", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -124,6 +128,14 @@ class BridgeSettings(BaseSettings):
         for host in value:
             ip_address(host)
         return value
+
+    @field_validator("digest_algorithms")
+    @classmethod
+    def _algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(name.upper() for name in value)
+        if not names or len(set(names)) != len(names) or not set(names) <= set(STRENGTH):
+            raise ValueError(f"must be some of {', '.join(STRENGTH)}, each once")
+        return names
 
     @field_validator("rtp_ports", "webrtc_ports")
     @classmethod

@@ -114,7 +114,9 @@ class Bridge:
         )
         decisions = CallDecisions(
             table=self.table,
-            authenticator=DigestAuthenticator(settings.digest_realm, digest_key(settings)),
+            authenticator=DigestAuthenticator(
+                settings.digest_realm, digest_key(settings), algorithms=settings.digest_algorithms
+            ),
             admission=self.admission,
             guard=self.guard,
             negotiation=MediaNegotiation(media_capabilities(settings), secrets.token_bytes),

@@ -105,9 +105,20 @@ class Credentials:
 class DigestAuthenticator:
     """Challenges and verifies for one realm."""
 
-    def __init__(self, realm: str, key: bytes, nonce_lifetime: float = 300.0) -> None:
-        """`key` signs nonces: at least 16 random bytes, the same on bridges that share callers."""
+    def __init__(
+        self,
+        realm: str,
+        key: bytes,
+        nonce_lifetime: float = 300.0,
+        algorithms: Sequence[str] = STRENGTH,
+    ) -> None:
+        """`key` signs nonces: at least 16 random bytes, the same on bridges that share callers.
+
+        Only `algorithms` are offered, in their order, and taken. A peer that reads the first challenge alone
+        and knows MD5 alone needs MD5 first, or nothing else.
+        """
         self._realm = realm
+        self._algorithms = tuple(algorithms)
         self._nonces = Nonces(key, nonce_lifetime)
         self._used: OrderedDict[str, set[int]] = OrderedDict()
         self._dummy = hmac.new(key, b"no such password", hashlib.sha256).hexdigest()
@@ -118,7 +129,7 @@ class DigestAuthenticator:
         nonce = self._nonces.make(now)
         return tuple(
             f'Digest realm={quote(self._realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{suffix}'
-            for algorithm in STRENGTH
+            for algorithm in self._algorithms
         )
 
     def username(self, request: SipRequest) -> str | None:
@@ -159,7 +170,7 @@ class DigestAuthenticator:
         password."""
         algorithm = credentials.algorithm
         quality = credentials.get("qop").lower()
-        known = algorithm in HASHES and quality in ("", "auth") and credentials.get("uri") != ""
+        known = algorithm in self._algorithms and quality in ("", "auth") and credentials.get("uri") != ""
         candidates = [*passwords[:_VERIFICATIONS], *[self._dummy] * _VERIFICATIONS][:_VERIFICATIONS]
         matched = False
         given = credentials.get("response").lower().encode()
