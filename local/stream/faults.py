@@ -19,7 +19,9 @@ class Faults:
     delay: float = 0.0
     """Seconds that each REST request waits first."""
     silent: bool = False
-    """REST requests and WebSocket logins get no answer at all."""
+    """REST requests get no answer at all."""
+    silent_login: bool = False
+    """WebSocket logins get no answer at all."""
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def strike(self) -> None:
@@ -37,7 +39,7 @@ class Faults:
 
     async def strike_login(self) -> None:
         """Apply the faults to one WebSocket login."""
-        if self.silent:
+        if self.silent_login:
             await self._released.wait()
 
     def release(self) -> None:

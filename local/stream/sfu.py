@@ -35,6 +35,10 @@ class Participant:
         """The audio track that was set up with SetPublisher; empty before."""
         self.muted = True
         self.socket: web.WebSocketResponse | None = None
+        self._held_back: list[events_pb2.SfuEvent] | None = []
+        """Events that came before the join response was out; None once it is."""
+        self.superseded = False
+        """The user has another session that follows this one: it goes with its WebSocket."""
         self.removal: asyncio.TimerHandle | None = None
         self.joined_at = time.time()
         self.packets_received = 0
@@ -54,9 +58,19 @@ class Participant:
         described.joined_at.FromNanoseconds(int(self.joined_at * 1e9))
         return described
 
+    async def open(self, socket: web.WebSocketResponse, response: events_pb2.JoinResponse) -> None:
+        """Send the join response, and events from then on: SDKs ignore what comes before it."""
+        self._held_back = []
+        await socket.send_bytes(events_pb2.SfuEvent(join_response=response).SerializeToString())
+        self.socket, held_back, self._held_back = socket, self._held_back, None
+        for event in held_back:
+            await self.send(event)
+
     async def send(self, event: events_pb2.SfuEvent) -> None:
         """Send an event, when the WebSocket is there."""
-        if self.socket is not None and not self.socket.closed:
+        if self._held_back is not None:
+            self._held_back.append(event)
+        elif self.socket is not None and not self.socket.closed:
             try:
                 await self.socket.send_bytes(event.SerializeToString())
             except ConnectionError:
@@ -171,6 +185,9 @@ class SfuEdge:
         self.host = host
         self.media = MediaSocket(host)
         self.available = True
+        """False while the edge is down: it answers nothing."""
+        self.draining = False
+        """The edge serves those whom it has, and takes nobody new."""
         self.signal_url = ""
         """The Twirp root that join credentials name."""
         self.websocket_url = ""
@@ -193,9 +210,11 @@ class Sfu:
     def edge_for_join(self, avoided: Iterable[str]) -> SfuEdge:
         """The edge that a participant should use; those to avoid come last."""
         refused = set(avoided)
-        return min(
-            self.edges.values(), key=lambda edge: (edge.name in refused, not edge.available, edge.name)
-        )
+
+        def reluctance(edge: SfuEdge) -> tuple[bool, bool, str]:
+            return edge.name in refused, edge.draining or not edge.available, edge.name
+
+        return min(self.edges.values(), key=reluctance)
 
     def participant_count(self, cid: str) -> int:
         """How many are in a call now."""
@@ -233,26 +252,41 @@ class Sfu:
     async def take_down(self, edge: SfuEdge) -> None:
         """The edge crashes: no goodbye, its sessions are lost, nothing connects until `bring_up`."""
         edge.available = False
-        for room in tuple(self.rooms.values()):
-            for participant in tuple(room.participants.values()):
-                if participant.edge is edge:
-                    socket, participant.socket = participant.socket, None
-                    await self.leave(participant, notify=False)
-                    if socket is not None:
-                        await socket.close(code=1011)
+        for participant in self._participants():
+            if participant.edge is edge:
+                socket, participant.socket = participant.socket, None
+                await self.leave(participant, notify=False)
+                if socket is not None:
+                    await socket.close(code=1011)
 
     def bring_up(self, edge: SfuEdge) -> None:
         """The edge is back, without sessions."""
-        edge.available = True
+        edge.available, edge.draining = True, False
 
     async def drain(self, edge: SfuEdge) -> None:
         """Ask all participants of the edge to migrate to another one."""
-        edge.available = False
+        edge.draining = True
         go_away = events_pb2.GoAway(reason=models_pb2.GO_AWAY_REASON_REBALANCE)
-        for room in tuple(self.rooms.values()):
-            for participant in tuple(room.participants.values()):
-                if participant.edge is edge:
-                    await participant.send(events_pb2.SfuEvent(go_away=go_away))
+        for participant in self._participants():
+            if participant.edge is edge:
+                await participant.send(events_pb2.SfuEvent(go_away=go_away))
+
+    async def cut_websockets(self) -> None:
+        """Lose all WebSockets; sessions and media stay for those who come back in time."""
+        for participant in self._participants():
+            if participant.socket is not None:
+                await participant.socket.close(code=1011)
+
+    def connected_websockets(self) -> int:
+        """How many participants have a WebSocket now."""
+        return sum(each.socket is not None and not each.socket.closed for each in self._participants())
+
+    def participants_at(self, edge: SfuEdge) -> int:
+        """How many participants use this edge."""
+        return sum(each.edge is edge for each in self._participants())
+
+    def _participants(self) -> list[Participant]:
+        return [each for room in self.rooms.values() for each in room.participants.values()]
 
     async def close(self) -> None:
         """Close all sessions and sockets."""

@@ -61,7 +61,7 @@ class SfuSockets:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         edge = self._sfu.edges.get(request.match_info["edge"])
-        if edge is None or not edge.available:
+        if edge is None or edge.draining or not edge.available:
             return web.Response(status=503)
         socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE)
         await socket.prepare(request)
@@ -83,7 +83,6 @@ class SfuSockets:
             ) from error
         join = request.join_request
         participant, reconnected = self._session(join, edge)
-        participant.socket = socket
         if not reconnected:
             await participant.room.add(participant)
         response = events_pb2.JoinResponse(
@@ -92,7 +91,7 @@ class SfuSockets:
             fast_reconnect_deadline_seconds=FAST_RECONNECT_SECONDS,
             publish_options=PUBLISH_OPTIONS,
         )
-        await participant.send(events_pb2.SfuEvent(join_response=response))
+        await participant.open(socket, response)
         if reconnected:
             await participant.subscriber.restart_ice()
         await participant.room.hear_everybody(participant)
@@ -122,7 +121,11 @@ class SfuSockets:
             complete = events_pb2.ParticipantMigrationComplete()
             await new.send(events_pb2.SfuEvent(participant_migration_complete=complete))
         previous = new.room.participants.get(details.previous_session_id)
-        if previous is not None and previous is not new and previous.user_id == new.user_id:
+        if previous is None or previous is new or previous.user_id != new.user_id:
+            return
+        # While its WebSocket lives the SDK still uses it: a migration drops it only when the new one is up.
+        previous.superseded = True
+        if previous.socket is None:
             await self._sfu.leave(previous)
 
     async def _converse(self, socket: web.WebSocketResponse, participant: Participant) -> None:
@@ -139,7 +142,7 @@ class SfuSockets:
             elif request.HasField("leave_call_request"):
                 left = True
                 break
-        if left:
+        if left or participant.superseded:
             await self._sfu.leave(participant)
             await socket.close()
         elif participant.socket is socket:

@@ -54,6 +54,11 @@ class SdkParticipant:
         samples = np.concatenate(heard) if heard else np.zeros(0, np.int16)
         return samples[-round(seconds * RATE) :]
 
+    def hear_newest(self, seconds: float) -> Samples:
+        """The newest audio of the newest track, whoever sends it: an SDK that migrates may not know yet."""
+        heard = self._heard[next(reversed(self._heard))] if self._heard else []
+        return np.concatenate(heard)[-round(seconds * RATE) :] if heard else np.zeros(0, np.int16)
+
     def forget_heard(self) -> None:
         """Begin to listen anew."""
         self._heard.clear()
