@@ -38,7 +38,9 @@ class IceLiteAgent:
 
         Silence rather than RFC 8489's 401 keeps the socket from being a mirror for forged source addresses.
         """
-        if request.remote_fragment != self.remote_fragment or not request.authentic(self.password):
+        if not self.remote_fragment or request.remote_fragment != self.remote_fragment:
+            return None
+        if not request.authentic(self.password):
             return None
         if request.unknown:
             return binding_error(request, 420, "Unknown Attribute", self.password)

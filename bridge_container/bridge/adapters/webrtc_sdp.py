@@ -20,8 +20,8 @@ from bridge.calls.media_engine import OfferRefused
 
 MAXIMUM_DESCRIPTION = 32768
 """Characters that we read; browsers' offers have 2 to 10 thousand."""
-MAXIMUM_LINES = 1000
-"""The parser compares payload types with lines pair by pair."""
+MAXIMUM_LINES = 300
+"""Lines of the session and its audio: the parser compares payload types with lines pair by pair."""
 MAXIMUM_SECTIONS = 32
 _PREFERENCE = (("opus", 48000, 2), ("pcmu", 8000, 1), ("pcma", 8000, 1))
 _SPELLING = {"opus": "opus", "pcmu": "PCMU", "pcma": "PCMA"}
@@ -109,19 +109,30 @@ def _parse(text: str) -> SessionDescription:
         raise OfferRefused(f"expected at most {MAXIMUM_DESCRIPTION} characters, found {len(text)}")
     if not text.startswith("v=0"):
         raise OfferRefused("expected a session description that begins with v=0")
-    lines = text.splitlines()
+    lines = _wanted_lines(text)
     if len(lines) > MAXIMUM_LINES:
-        raise OfferRefused(f"expected at most {MAXIMUM_LINES} lines, found {len(lines)}")
+        raise OfferRefused(f"expected at most {MAXIMUM_LINES} lines for audio, found {len(lines)}")
     if sum(line.startswith("m=") for line in lines) > MAXIMUM_SECTIONS:
         raise OfferRefused(f"expected at most {MAXIMUM_SECTIONS} m-lines")
-    wanted = "\r\n".join(line for line in lines if not line.startswith("a=candidate:"))
     try:
-        return SessionDescription.parse(wanted)
+        return SessionDescription.parse("\r\n".join(lines))
     except (ValueError, AssertionError, AttributeError, LookupError, TypeError, StopIteration) as error:
         # What aiortc's parser is seen to raise on malformed lines; it does not say which line it was.
         raise OfferRefused(
             f"malformed session description: {type(error).__name__} {_shown(error)}"
         ) from error
+
+
+def _wanted_lines(text: str) -> list[str]:
+    """The session's and audio sections' lines without candidates; of the other sections what names them."""
+    wanted: list[str] = []
+    audio = True
+    for line in text.splitlines():
+        if line.startswith("m="):
+            audio = line.startswith("m=audio ")
+        if line.startswith(("m=", "a=mid:")) or (audio and not line.startswith("a=candidate:")):
+            wanted.append(line)
+    return wanted
 
 
 def _audio(session: SessionDescription) -> MediaDescription:
