@@ -62,6 +62,9 @@ class PhoneRtp(asyncio.DatagramProtocol):
         self._timestamp = secrets.randbelow(1 << 32)
         self._ssrc = secrets.randbelow(1 << 32)
         self.first_packet = asyncio.Event()
+        """Set when the first audio has come."""
+        self.all_said = asyncio.Event()
+        """Set when there is nothing left to say."""
 
     async def open(self, host: str) -> int:
         """Bind a port of this machine; returns it."""
@@ -79,11 +82,7 @@ class PhoneRtp(asyncio.DatagramProtocol):
     def say(self, voice: Samples) -> None:
         """Say this next, from its beginning."""
         self._voice, self._position = voice, 0
-
-    @property
-    def talking(self) -> bool:
-        """Whether there is something left to say."""
-        return self._position < len(self._voice)
+        self.all_said.clear()
 
     def press(self, digits: str) -> None:
         """Send digits as telephone-events, one after the other."""
@@ -138,10 +137,12 @@ class PhoneRtp(asyncio.DatagramProtocol):
         while True:
             if self._digits:
                 sent += await self._send_digit(self._digits.popleft(), began + sent * PACKET_SECONDS)
-            if self._position == 0 and self.talking:
+            if self._position == 0 and len(self._voice):
                 self._voice_began_at = began_at + (sent - 1) * PACKET_SECONDS
             chunk = self._voice[self._position : self._position + PACKET_SAMPLES]
             self._position += len(chunk)
+            if self._position == len(self._voice):
+                self.all_said.set()
             audio = np.zeros(PACKET_SAMPLES, np.float32)
             audio[: len(chunk)] = chunk
             self._write(PCMU, encode_pcmu(audio), marker=sent == 0, stamp=self._timestamp)

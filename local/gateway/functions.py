@@ -1,6 +1,6 @@
 """The template's functions, callable in this process as Lambda would call them.
 
-One handler runs at a time: Powertools keeps the request being handled in class attributes, as one Lambda
+One handler runs at a time: Powertools collects the metrics of a request in class attributes, as one Lambda
 instance handles one request at a time. Knows nothing of HTTP; imports functions by their handlers' names.
 """
 
