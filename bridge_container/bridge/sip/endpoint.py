@@ -185,16 +185,33 @@ class SipEndpoint:
         if refusal is not None:
             self._refuse_statelessly(request, flow, refusal)
             return
-        context = self._context
-        merged = (
-            request.to.tag is None and request.method != "CANCEL" and self._transactions.is_merged(request)
-        )
-        incoming = self._transactions.open(request, flow, key, request.to.tag or context.token())
+        tag = request.to.tag or self._context.token()
+        may_merge = request.to.tag is None and request.method != "CANCEL"
+        merged = may_merge and self._transactions.is_merged(request)
+        incoming = self._transactions.open(request, flow, key, tag)
         if merged:
             incoming.refuse(482, now, "merged", "the same request came over another path")
-        elif (refusal := check_support(request)) is not None:
-            incoming.refuse(refusal.status, now, refusal.why, refusal.detail, refusal.headers)
-        elif request.method == "CANCEL":
+            return
+        try:
+            refusal = self._refusal(request)
+            if refusal is not None:
+                incoming.refuse(refusal.status, now, refusal.why, refusal.detail, refusal.headers)
+            else:
+                self._dispatch(incoming, now)
+        except RemoteProtocolError as error:
+            # A header that only this method reads.
+            incoming.refuse(error.status, now, "malformed", error.detail)
+
+    def _refusal(self, request: SipRequest) -> Refusal | None:
+        refusal = check_support(request)
+        if refusal is None and request.method == "INVITE" and request.to.tag is None:
+            refusal = check_session_interval(request, self._context.settings.minimum_session_interval)
+        return refusal
+
+    def _dispatch(self, incoming: IncomingRequest, now: float) -> None:
+        """A request that passed every check."""
+        request = incoming.request
+        if request.method == "CANCEL":
             self._receive_cancel(incoming, now)
         elif request.to.tag is not None:
             call = self._dialogs.get((request.call_id, request.to.tag, request.from_.tag or ""))
@@ -203,11 +220,7 @@ class SipEndpoint:
             else:
                 receive_in_dialog(call, incoming, now)
         elif request.method == "INVITE":
-            minimum = context.settings.minimum_session_interval
-            if (refusal := check_session_interval(request, minimum)) is not None:
-                incoming.refuse(refusal.status, now, refusal.why, refusal.detail, refusal.headers)
-            else:
-                self._open_call(incoming, now)
+            self._open_call(incoming, now)
         elif request.method == "OPTIONS":
             incoming.respond(200, now, headers=(ALLOW, SUPPORTED, ACCEPT))
         else:

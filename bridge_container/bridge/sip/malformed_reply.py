@@ -25,6 +25,7 @@ def stateless_reply(
 ) -> tuple[Flow, bytes] | None:
     """Where the response goes and its bytes; None when there is no Via to answer to."""
     try:
+        _ = request.via, request.from_, request.to
         target = response_flow(request, flow)
         return target, ReplyWriter(request, flow, server).write(status, tag, headers=headers)
     except RemoteProtocolError:

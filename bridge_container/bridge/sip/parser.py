@@ -100,6 +100,9 @@ def parse_head(head: bytes, limits: MessageLimits = DEFAULT_LIMITS) -> SipMessag
     method, request_uri, version = _parse_request_line(start_line)
     request = SipRequest(method, request_uri, Headers(), version=version, encoding=encoding)
     request.headers = _parse_headers(lines, limits, request)
+    if start_line.count(" ") != 2 or not request_uri or "\t" in request_uri:
+        # RFC 4475 section 3.1.2.9: a 400, not a guess.
+        raise RemoteProtocolError("the request line has misplaced white space", request=request)
     return request
 
 
@@ -118,18 +121,11 @@ def _unfold(text: str) -> str:
 
 
 def _parse_request_line(line: str) -> tuple[str, str, str]:
-    pieces = line.split(" ")
-    if len(pieces) == 3:
-        method, request_uri, version = pieces
-        if is_token(method) and request_uri and version.startswith("SIP/"):
-            return method, request_uri, version
-    # White space in or around the Request-URI: what it is worth is the endpoint's 400 (RFC 4475 section
-    # 3.1.2.6).
     method, _, rest = line.partition(" ")
     request_uri, _, version = rest.rstrip(WHITESPACE).rpartition(" ")
     if not is_token(method) or not version.upper().startswith("SIP/"):
         raise RemoteProtocolError("neither a request nor a status line")
-    return method, rest, version
+    return method, request_uri, version
 
 
 def _parse_status_line(line: str) -> tuple[int, str]:
