@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,9 +32,11 @@ from bridge.calls.media_engine import (
     SrtpKeys,
 )
 from bridge.media.codec import AudioFormat
+from bridge.media.leg_quality import measure
 from bridge.media.media_core import CoreEvent, DigitHeard, FirstPacketCame, MediaCore
 from bridge.media.media_leg import LegFormat, LegTimeouts, MediaLeg
 from bridge.media.outgoing_stream import OutgoingStream
+from bridge.media.report_exchange import ReportExchange
 
 
 @dataclass(slots=True)
@@ -104,6 +107,7 @@ class TickMediaEngine:
                     parameters.ptime,
                     send=parameters.send,
                     receive=parameters.receive,
+                    detect_tones=self._settings.in_band_dtmf and parameters.dtmf_payload_type is None,
                 ),
                 self._tick.now,
             )
@@ -160,7 +164,7 @@ class TickMediaEngine:
         except MediaError:
             peer.close()
             raise
-        leg = self._new_leg(leg_id, "webrtc", answer.ssrc)
+        leg = self._new_leg(leg_id, "webrtc", answer.ssrc, answer.cname)
         leg.name = name
         codec = answer.codec
         leg.configure(
@@ -170,6 +174,7 @@ class TickMediaEngine:
                 send=answer.send,
                 receive=answer.receive,
                 resend_lost=answer.nack,
+                in_band_fec=answer.in_band_fec,
             ),
             self._tick.now,
         )
@@ -212,14 +217,18 @@ class TickMediaEngine:
             return LegStatistics()
         self._tick.drop(leg_id)
         self._core.remove_leg(leg_id)
+        reports = carried.leg.reports
+        if reports is not None and carried.leg.format is not None:
+            carried.transport.send([reports.farewell(carried.leg.outgoing)])
         carried.transport.close()
         return _statistics(carried)
 
-    def _new_leg(self, leg_id: str, kind: str, ssrc: int) -> MediaLeg:
+    def _new_leg(self, leg_id: str, kind: str, ssrc: int, cname: str = "") -> MediaLeg:
         # RFC 3550 section 5.1: sequence number and timestamp begin at random.
         outgoing = OutgoingStream(ssrc, secrets.randbits(15), secrets.randbits(31))
         timeouts = LegTimeouts(self._settings.initial_timeout, self._settings.running_timeout)
-        leg = MediaLeg(leg_id, kind, outgoing, timeouts)
+        reports = ReportExchange(cname or secrets.token_hex(8), time.time() - self._tick.now)
+        leg = MediaLeg(leg_id, kind, outgoing, timeouts, reports)
         leg.set_complexity(self._settings.complexity)
         return leg
 
@@ -265,12 +274,18 @@ def _statistics(carried: _CarriedLeg) -> LegStatistics:
         discarded += carried.transport.discarded
     if playout is not None:
         discarded += playout.counts.late + playout.counts.invalid
+    quality = measure(leg)
     return LegStatistics(
         packets_received=reception.received if reception is not None else 0,
         packets_sent=leg.outgoing.sent,
         packets_lost=reception.lost if reception is not None else 0,
         packets_discarded=discarded,
-        jitter_ms=reception.jitter_ms if reception is not None else 0.0,
+        jitter_ms=quality.jitter_ms,
+        round_trip_ms=quality.round_trip_ms,
         concealed_ratio=playout.counts.concealed_ratio if playout is not None else 0.0,
+        mos=quality.mos,
+        peer_loss_ratio=quality.peer_loss,
+        peer_jitter_ms=quality.peer_jitter_ms,
+        peer_mos=quality.peer_mos,
         dtmf_count=leg.dtmf_count,
     )

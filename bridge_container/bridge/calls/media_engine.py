@@ -74,6 +74,13 @@ class LegStatistics:
     round_trip_ms: float | None = None
     concealed_ratio: float = 0.0
     mos: float | None = None
+    """Estimate, 1.0 to 4.5, of what the room hears of the peer."""
+    peer_loss_ratio: float | None = None
+    """Share of our packets that the peer reported as lost; None before its first report."""
+    peer_jitter_ms: float | None = None
+    """Jitter of our packets as the peer reported it."""
+    peer_mos: float | None = None
+    """Estimate of what the peer hears."""
     dtmf_count: int = 0
 
 

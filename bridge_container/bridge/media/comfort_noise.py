@@ -9,6 +9,8 @@ from bridge.media.waveform import to_samples
 
 SILENT_LEVEL = 1.0
 """Root mean square under which noise is not worth making."""
+_LOUDEST = 200.0
+"""Noise louder than this (-44 dBov) would not be comfort."""
 _FULL_SCALE = 32767.0
 
 
@@ -38,4 +40,4 @@ class ComfortNoise:
             return None
         white = self._random.standard_normal(count + 2, np.float32)
         soft = (white[2:] + white[1:-1] + white[:-2]) / np.float32(np.sqrt(3.0))
-        return to_samples(soft * np.float32(self.level))
+        return to_samples(soft * np.float32(min(self.level, _LOUDEST)))

@@ -13,6 +13,7 @@ from bridge.media.playout import Playout, PlayoutCounts
 from bridge.media.reception import Reception
 from bridge.media.rtp import RtpPacket, parse_rtp, unwrap
 from bridge.media.telephone_event import Digit, TelephoneEventReceiver
+from bridge.media.tone_detection import ToneDetector
 
 _COMFORT_NOISE = 13
 """Static payload type (RFC 3551 section 6)."""
@@ -41,6 +42,10 @@ class IncomingStream:
         self.last_packet: float | None = None
         self.discarded = 0
         self.digits: list[Digit] = []
+        self.tones: ToneDetector | None = None
+        """Detects digits in the audio, when the peer has no telephone-event."""
+        self.news = False
+        """Whether the first packet or a digit has come since this was last reset."""
 
     def configure(self, audio: AudioFormat, event_payload_type: int | None, rate: int) -> None:
         """Set or change what was negotiated, and the rate at which the room hears it."""
@@ -108,6 +113,8 @@ class IncomingStream:
             self.discarded += 1
             return
         self._seen[place] = extended
+        if self.last_packet is None:
+            self.news = True
         self.last_packet = now
         if packet.payload_type == self._event_payload_type:
             reception.count(extended, None, now)
@@ -129,7 +136,10 @@ class IncomingStream:
             self.forward_to.omit()
         receiver = self._event_receiver
         if receiver is not None:
-            self.digits += receiver.receive(packet.sequence_number, packet.timestamp, packet.payload, now)
+            digits = receiver.receive(packet.sequence_number, packet.timestamp, packet.payload, now)
+            if digits:
+                self.digits += digits
+                self.news = True
 
     def restart(self) -> None:
         """Audio goes another way from now on: forget what waits."""
@@ -139,8 +149,17 @@ class IncomingStream:
     def step(self, now: float) -> None:
         """Let time pass for digits whose end was lost."""
         if self._event_receiver is not None:
-            self.digits += self._event_receiver.expire(now)
+            digits = self._event_receiver.expire(now)
+            if digits:
+                self.digits += digits
+                self.news = True
 
     def pull(self, now: float) -> Samples | None:
         """The frame to be heard now; None when nothing is."""
-        return None if self.playout is None else self.playout.pull(now)
+        frame = None if self.playout is None else self.playout.pull(now)
+        if self.tones is not None:
+            digit = self.tones.feed(frame if frame is None or self._rate == 8000 else frame[::2])
+            if digit is not None:
+                self.digits.append(digit)
+                self.news = True
+        return frame

@@ -15,8 +15,8 @@ from bridge.media.room import Room
 TICK_SECONDS = 0.005
 PHASES = 4
 """Ticks in a frame."""
-_CHECK_EACH = 200
-"""Ticks between two looks at each leg's timeout."""
+_SLOTS = 200
+"""Ticks between two looks at a leg's timeout and reports; legs are spread over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class MediaCore:
         self._max_speakers = max_speakers
         self._room_of: dict[str, Room] = {}
         self._phases: list[dict[str, Room]] = [{} for _ in range(PHASES)]
+        self._slots: list[dict[str, MediaLeg]] = [{} for _ in range(_SLOTS)]
+        self._next_slot = 0
         self._heard: set[str] = set()
         self._silent: set[str] = set()
         self._events: list[CoreEvent] = []
@@ -61,6 +63,8 @@ class MediaCore:
     def add_leg(self, leg: MediaLeg, room_name: str) -> None:
         """Put a leg into a room, which comes into being with its first leg."""
         self.legs[leg.leg_id] = leg
+        self._next_slot = (self._next_slot + 67) % _SLOTS  # neighbours in time are far apart
+        self._slots[self._next_slot][leg.leg_id] = leg
         self._enter(leg, room_name)
 
     def move_leg(self, leg_id: str, room_name: str) -> None:
@@ -81,6 +85,8 @@ class MediaCore:
         self.legs.pop(leg_id, None)
         self._heard.discard(leg_id)
         self._silent.discard(leg_id)
+        for slot in self._slots:
+            slot.pop(leg_id, None)
         self._leave(leg_id)
 
     def _leave(self, leg_id: str) -> None:
@@ -107,28 +113,27 @@ class MediaCore:
         for room in tuple(self._phases[tick % PHASES].values()):
             room.step(now)
             for leg in room.legs.values():
-                if leg.incoming.digits:
-                    self._events += [
-                        DigitHeard(leg.leg_id, digit.digit, digit.duration_ms) for digit in leg.take_digits()
-                    ]
-        if tick % _CHECK_EACH == 0:
-            self._check_timeouts(now)
-        elif tick % 10 == 0:
-            self._look_for_first_packets()
+                if leg.incoming.news:
+                    self._tell_news(leg)
+        for leg in self._slots[tick % _SLOTS].values():
+            leg.report(now)
+            if leg.leg_id not in self._silent and leg.timed_out(now):
+                self._silent.add(leg.leg_id)
+                self._events.append(PeerWentSilent(leg.leg_id))
 
-    def _look_for_first_packets(self) -> None:
-        if len(self._heard) == len(self.legs):
-            return
-        for leg_id, leg in self.legs.items():
-            if leg_id not in self._heard and leg.incoming.last_packet is not None:
-                self._heard.add(leg_id)
-                self._events.append(FirstPacketCame(leg_id))
+    def _tell_news(self, leg: MediaLeg) -> None:
+        leg.incoming.news = False
+        if leg.leg_id not in self._heard:
+            self._heard.add(leg.leg_id)
+            self._events.append(FirstPacketCame(leg.leg_id))
+        self._events += [
+            DigitHeard(leg.leg_id, digit.digit, digit.duration_ms) for digit in leg.take_digits()
+        ]
 
-    def _check_timeouts(self, now: float) -> None:
-        for leg_id, leg in self.legs.items():
-            if leg_id not in self._silent and leg.timed_out(now):
-                self._silent.add(leg_id)
-                self._events.append(PeerWentSilent(leg_id))
+    def set_complexity(self, complexity: int) -> None:
+        """Change the effort of all Opus encoders."""
+        for leg in self.legs.values():
+            leg.set_complexity(complexity)
 
     def take_events(self) -> list[CoreEvent]:
         """What happened since the last call."""

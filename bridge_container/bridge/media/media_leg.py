@@ -18,10 +18,14 @@ from bridge.media.codec import NARROWBAND, WIDEBAND, AudioFormat, Encoder, make_
 from bridge.media.g711 import Samples
 from bridge.media.incoming_stream import IncomingStream
 from bridge.media.outgoing_stream import OutgoingStream
+from bridge.media.report_exchange import ReportExchange
 from bridge.media.resampling import Upsampler
 from bridge.media.rtp import is_rtcp
 from bridge.media.telephone_event import Digit
+from bridge.media.tone_detection import ToneDetector
 
+_MOST_REDUNDANCY = 20
+"""Percent of loss that Opus is told at most: more would starve the voice itself."""
 _LEVEL_FRAMES = 10
 """Frames that the level meter looks at: 200 ms."""
 
@@ -39,6 +43,10 @@ class LegFormat:
     """False: the peer sends nothing (hold); the media timeout stands still."""
     resend_lost: bool = False
     """Keep packets to answer NACK."""
+    in_band_fec: bool = True
+    """The peer can use Opus in-band FEC."""
+    detect_tones: bool = False
+    """Look for digits in the audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,14 @@ class LegTimeouts:
 class MediaLeg:
     """A participant. `room` code calls `pull` and `push` once each 20 ms."""
 
-    def __init__(self, leg_id: str, kind: str, outgoing: OutgoingStream, timeouts: LegTimeouts) -> None:
+    def __init__(
+        self,
+        leg_id: str,
+        kind: str,
+        outgoing: OutgoingStream,
+        timeouts: LegTimeouts,
+        reports: ReportExchange | None = None,
+    ) -> None:
         self.leg_id = leg_id
         self.kind = kind
         """`phone` or `webrtc`."""
@@ -63,11 +78,13 @@ class MediaLeg:
         self.format: LegFormat | None = None
         self.incoming = IncomingStream()
         self.outgoing = outgoing
+        self.reports = reports
         self.dtmf_count = 0
         self._timeouts = timeouts
         self._waiting_since = 0.0
         self._rate = NARROWBAND
         self._complexity = 5
+        self._loss_percent = 0
         self._encoder: Encoder | None = None
         self._prompt: deque[Samples] = deque()
         self._recent: deque[Samples | None] = deque(maxlen=_LEVEL_FRAMES)
@@ -83,7 +100,9 @@ class MediaLeg:
             leg_format.audio, leg_format.ptime, leg_format.event_payload_type, keep=leg_format.resend_lost
         )
         if before is None or before.audio != leg_format.audio or self._encoder is None:
-            self._encoder = make_encoder(leg_format.audio, self._rate, self._complexity)
+            self._make_encoder(leg_format.audio)
+        if leg_format.detect_tones != (self.incoming.tones is not None):
+            self.incoming.tones = ToneDetector() if leg_format.detect_tones else None
         if before is None or (leg_format.receive and not before.receive):
             self._waiting_since = now
 
@@ -95,25 +114,34 @@ class MediaLeg:
         self._recent.clear()
         if self.format is not None:
             self.incoming.configure(self.format.audio, self.format.event_payload_type, rate)
-            self._encoder = make_encoder(self.format.audio, rate, self._complexity)
+            self._make_encoder(self.format.audio)
+
+    def _make_encoder(self, audio: AudioFormat) -> None:
+        self._encoder = make_encoder(audio, self._rate, self._complexity)
+        self._encoder.adapt(self._complexity, self._loss_percent)
 
     def set_complexity(self, complexity: int) -> None:
         """Change how much effort an Opus encoder spends."""
         self._complexity = complexity
+        if self._encoder is not None:
+            self._encoder.adapt(complexity, self._loss_percent)
 
     # Packets
 
     def receive(self, packets: Sequence[bytes], now: float) -> None:
         """Take the packets that came since the last tick. Malformed ones are counted and dropped."""
         incoming = self.incoming
-        leg_format = self.format
-        if leg_format is None or not leg_format.receive:
+        if self.format is None:
             return
+        receiving = self.format.receive
         for data in packets:
             if len(data) < 8:
                 incoming.discarded += 1
             elif not is_rtcp(data):
-                incoming.receive(data, now)
+                if receiving:  # on hold, what still comes is neither heard nor wrong
+                    incoming.receive(data, now)
+            elif self.reports is None or not self.reports.receive(data, self.outgoing, now):
+                incoming.discarded += 1
 
     def take_packets(self) -> list[bytes]:
         """The packets to send now."""
@@ -129,6 +157,18 @@ class MediaLeg:
             self.incoming.digits = []
             self.dtmf_count += len(digits)
         return digits
+
+    def report(self, now: float) -> None:
+        """Send RTCP when it is due; follow the loss that the peer reports with more or less redundancy."""
+        reports = self.reports
+        if reports is None or self.format is None or not reports.due(now):
+            return
+        self.outgoing.packets.append(reports.report(self.outgoing, self.incoming.reception, now))
+        loss = reports.peer_loss or 0.0
+        percent = min(round(100 * loss), _MOST_REDUNDANCY) if self.format.in_band_fec else 0
+        if percent != self._loss_percent and self._encoder is not None:
+            self._loss_percent = percent
+            self._encoder.adapt(self._complexity, percent)
 
     def timed_out(self, now: float) -> bool:
         """Whether the peer has been silent for too long. A peer that is on hold never is."""

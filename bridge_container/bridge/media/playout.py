@@ -20,7 +20,7 @@ from bridge.media.comfort_noise import ComfortNoise, level_of_payload
 from bridge.media.concealment import Concealment
 from bridge.media.g711 import Samples
 from bridge.media.packet_store import Arrival, PacketStore
-from bridge.media.time_scaling import NEEDED, lengthen, shorten
+from bridge.media.time_scaling import LONGEST_PERIOD, lengthen, shorten
 
 FRAME_SECONDS = 0.02
 _TOO_MUCH = 0.025
@@ -144,7 +144,7 @@ class Playout:
             longer = lengthen(samples, self._rate)
             self.counts.lengthened += len(longer) - len(samples)
             return longer
-        if len(samples) < NEEDED * self._rate:
+        if rest < LONGEST_PERIOD * self._rate:  # a frame must be left when a period is taken out
             payload = self._store.take()
             if payload is None:
                 return samples

@@ -162,7 +162,9 @@ def _match(first: MediaLeg, second: MediaLeg) -> bool:
     if (one.audio.name, one.audio.clock_rate) != (other.audio.name, other.audio.clock_rate):
         return False
     for leg, leg_format in ((first, one), (second, other)):
-        if leg.muted or leg.playing or not leg_format.send or not leg_format.receive:
+        if leg.muted or leg.playing or leg_format.detect_tones:
+            return False
+        if not leg_format.send or not leg_format.receive or not leg.outgoing.encodes_whole_frames():
             return False
         events = leg.outgoing.events
         if events is not None and events.active:

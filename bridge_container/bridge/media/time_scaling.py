@@ -12,12 +12,11 @@ from bridge.media.g711 import Samples
 from bridge.media.waveform import cross_fade, to_samples
 
 _SHORTEST = 0.0025
-_LONGEST = 0.0125
+LONGEST_PERIOD = 0.0125
+"""Seconds that one call takes out or puts in at most."""
 _ENOUGH_ALIKE = 0.85
 _QUIET = 200.0
 """Root mean square below which any cut will do."""
-NEEDED = 2 * _LONGEST
-"""Seconds of audio that must be at hand."""
 
 
 def shorten(samples: Samples, rate: int) -> Samples:
@@ -42,8 +41,9 @@ def lengthen(samples: Samples, rate: int) -> Samples:
 
 def _period(samples: Samples, rate: int) -> int:
     """The period at the begin of `samples`, or 0."""
-    shortest, longest = int(_SHORTEST * rate), int(_LONGEST * rate)
-    if len(samples) < 2 * longest:
+    shortest = int(_SHORTEST * rate)
+    longest = min(int(LONGEST_PERIOD * rate), len(samples) // 2)
+    if longest <= shortest:
         return 0
     signal = samples.astype(np.float32)
     if float(np.sqrt(np.mean(np.square(signal)))) < _QUIET:

@@ -1,0 +1,174 @@
+"""Digits by telephone-event: exactly once, with their duration, on any network and from odd senders."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import struct
+
+import pytest
+
+from bridge.media.media_core import DigitHeard
+from bridge.media.rtp import build_rtp
+from bridge.media.telephone_event import DIGITS, Digit, TelephoneEventReceiver, TelephoneEventSender
+from tests.unit.media.virtual_phones import PCMU, VirtualCalls, VirtualPhone, tone
+
+Packet = tuple[int, int, bytes]
+"""Sequence number, timestamp, payload."""
+
+
+def event(code: int, duration: int, *, end: bool = False) -> bytes:
+    """One event payload."""
+    return struct.pack("!BBH", code, 0x8A if end else 0x0A, duration)
+
+
+def press(digits: str, *, sequence_number: int = 65530, timestamp: int = 0xFFFFFC00) -> list[Packet]:
+    """The packets of digits, 100 ms each, three end packets, 60 ms between them."""
+    packets: list[Packet] = []
+    for digit in digits:
+        code = DIGITS.index(digit)
+        durations = [(160 * step, False) for step in range(1, 5)] + [(800, True)] * 3
+        for duration, end in durations:
+            packets.append((sequence_number & 0xFFFF, timestamp & 0xFFFFFFFF, event(code, duration, end=end)))
+            sequence_number += 1
+        timestamp += 1280
+    return packets
+
+
+def receive(packets: list[Packet], *, spacing: float = 0.02) -> list[Digit]:
+    """What a receiver reports, the end of time included."""
+    receiver = TelephoneEventReceiver(8000)
+    digits: list[Digit] = []
+    now = 0.0
+    for number, timestamp, payload in packets:
+        now += spacing
+        digits += receiver.expire(now)
+        digits += receiver.receive(number, timestamp, payload, now)
+    return digits + receiver.expire(now + 1.0)
+
+
+def test_all_sixteen_digits_once_with_their_duration() -> None:
+    assert receive(press(DIGITS)) == [Digit(digit, 100) for digit in DIGITS]
+
+
+def test_the_same_digit_twice_is_two_digits() -> None:
+    assert [digit.digit for digit in receive(press("11"))] == ["1", "1"]
+
+
+@pytest.mark.parametrize("lost", range(7))
+def test_any_one_lost_packet_changes_nothing(lost: int) -> None:
+    packets = [packet for place, packet in enumerate(press("47")) if place % 7 != lost]
+    assert [digit.digit for digit in receive(packets)] == ["4", "7"]
+
+
+def test_all_end_packets_lost() -> None:
+    packets = [packet for packet in press("42") if not packet[2][1] & 0x80]
+    assert receive(packets) == [Digit("4", 80), Digit("2", 80)]
+
+
+def test_only_one_end_packet_came() -> None:
+    assert receive([press("9")[6]]) == [Digit("9", 100)]
+
+
+def test_duplicated_packets() -> None:
+    packets = [packet for packet in press("123") for _ in range(3)]
+    assert [digit.digit for digit in receive(packets, spacing=0.005)] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_reordering_loss_and_duplication_together(seed: int) -> None:
+    source = random.Random(seed)
+    packets: list[Packet] = []
+    for begin in range(0, 35, 7):
+        digit = press("13579")[begin : begin + 7]
+        kept = [packet for packet in digit if source.random() > 0.3] or digit[-1:]
+        kept += [packet for packet in kept if source.random() < 0.2]
+        source.shuffle(kept)
+        packets += kept
+    assert [digit.digit for digit in receive(packets)] == list("13579")
+
+
+def test_a_late_end_packet_of_the_digit_before() -> None:
+    packets = press("12")
+    late = packets.pop(6)
+    packets.insert(8, late)
+    assert [digit.digit for digit in receive(packets)] == ["1", "2"]
+
+
+def test_a_long_press_goes_over_several_segments() -> None:
+    packets: list[Packet] = []
+    number = 0
+    for timestamp, last in ((1000, 0xFFFF), (1000 + 0xFFFF, 8000)):
+        for duration in range(8000, last + 1, 8000):
+            packets.append((number, timestamp, event(5, duration)))
+            number += 1
+        if last == 0xFFFF:
+            packets.append((number, timestamp, event(5, 0xFFFF)))
+            number += 1
+    packets.append((number, 1000 + 0xFFFF, event(5, 8000, end=True)))
+    assert receive(packets) == [Digit("5", round((0xFFFF + 8000) / 8))]
+
+
+def test_a_sender_that_moves_the_timestamp_in_each_packet() -> None:
+    packets = [(number, 5000 + 160 * number, event(8, 160 * (number + 1))) for number in range(6)]
+    packets.append((6, 5000 + 160 * 6, event(8, 1120, end=True)))
+    assert [digit.digit for digit in receive(packets)] == ["8"]
+
+
+def test_what_is_no_digit_is_ignored() -> None:
+    assert receive([(1, 1, event(16, 100, end=True)), (2, 2, b"\x01"), (3, 3, b"")]) == []
+
+
+def test_a_digit_in_a_call_is_reported_once_and_does_not_disturb_the_other_side() -> None:
+    calls = VirtualCalls()
+    alice = calls.call("alice", tone(440, 9))
+    bob = calls.call("bob", tone(850, 9))
+    calls.run(0.5)
+    pressed = TelephoneEventSender(8000)
+    pressed.enqueue("5")
+
+    def deliver(phone: VirtualPhone, packet: bytes) -> list[bytes]:
+        if phone is not alice or not pressed.active:
+            return [packet]
+        phone.sequence_number -= 1
+        packets = []
+        for step in pressed.step(phone.timestamp):
+            packets.append(
+                build_rtp(101, False, phone.sequence_number, step.timestamp, phone.ssrc, step.payload)
+            )
+            phone.sequence_number += 1
+        return packets
+
+    calls.run(1.0, deliver)
+    assert [told for told in calls.events if isinstance(told, DigitHeard)] == [DigitHeard("alice", "5", 100)]
+    numbers = [int.from_bytes(packet[2:4], "big") for packet in bob.received]
+    assert all((later - earlier) % 65536 == 1 for earlier, later in itertools.pairwise(numbers))
+
+
+def test_digits_that_we_send_are_received_once_each() -> None:
+    calls = VirtualCalls()
+    alice = calls.call("alice", tone(440, 9), PCMU)
+    calls.call("bob", tone(850, 9), PCMU)
+    calls.run(0.3)
+    events = alice.leg.outgoing.events
+    assert events is not None
+    events.enqueue("159#")
+    calls.run(2.0)
+    packets = [packet for packet in alice.received if packet[1] & 0x7F == 101]
+    received = receive(
+        [
+            (int.from_bytes(packet[2:4], "big"), int.from_bytes(packet[4:8], "big"), packet[12:])
+            for packet in packets
+        ]
+    )
+    assert received == [Digit(digit, 100) for digit in "159#"]
+    assert sum(packet[1] >> 7 for packet in packets) == 4
+
+
+def test_more_digits_than_fit_and_what_is_none_are_refused() -> None:
+    sender = TelephoneEventSender(8000)
+    with pytest.raises(ValueError, match="digits are"):
+        sender.enqueue("12x")
+    assert not sender.active
+    with pytest.raises(ValueError, match="queued"):
+        sender.enqueue("1" * 65)
