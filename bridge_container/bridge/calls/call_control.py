@@ -115,7 +115,7 @@ class CallControl:
     async def finished(self) -> None:
         """Wait until everything that was begun for calls is done."""
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            await asyncio.wait(self._tasks)
 
     # Arrival
 
