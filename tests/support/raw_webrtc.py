@@ -155,15 +155,24 @@ class RawWebRtcClient:
         if self.lose(datagram) or self._dtls is None or not datagram:
             return
         if datagram[0] <= 3:
-            if stun.parse_message(datagram).message_class is stun.Class.RESPONSE:
-                self.checks_answered += 1
-                if self.checks_answered == 1:
-                    self._dtls.start()
+            self._receive_stun(stun.parse_message(datagram), self._dtls)
         elif 20 <= datagram[0] <= 63:
             self._dtls.receive(datagram)
         elif self._dtls.srtp is not None:
             self.received += self._dtls.srtp.unprotect([datagram])
         self._flush()
+
+    def _receive_stun(self, message: stun.Message, dtls: DtlsConnection) -> None:
+        if message.message_class is stun.Class.RESPONSE:
+            self.checks_answered += 1
+            if self.checks_answered == 1:
+                dtls.start()
+        elif message.message_class is stun.Class.REQUEST:
+            # A full agent, which the bridge is not, checks us as well.
+            response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, message.transaction_id)
+            response.attributes["XOR-MAPPED-ADDRESS"] = self._remote
+            response.add_message_integrity(self._password.encode())
+            self._write(bytes(response))
 
     def _flush(self) -> None:
         if self._dtls is not None:
