@@ -70,6 +70,10 @@ class BridgeSettings(BaseSettings):
     sip_connections_per_source: Annotated[int, Field(ge=1)] = 100
     sip_idle_seconds: Seconds = 900.0
     """A connection without a byte for this long, and without a call, is closed."""
+    sip_message_seconds: Seconds = 20.0
+    """A connection that takes longer for one message is closed."""
+    sip_first_message_seconds: Seconds = 60.0
+    """A connection without a first message for so long is closed."""
     called_number_headers: Names = ()
     """Looked at before the Request-URI: `To`, `Diversion`, `P-Called-Party-ID`."""
 
@@ -106,6 +110,12 @@ class BridgeSettings(BaseSettings):
 
     # Call platform and HTTP
     platform: Literal["embedded", "stream"] = "embedded"
+    stream_join_seconds: Seconds = 10.0
+    """How long Stream may take to let a phone join; then the caller gets 503."""
+    stream_reconnect_seconds: Seconds = 20.0
+    """How long a lost connection to Stream's SFU may take to come back before the call ends."""
+    stream_sample_rate: Literal[8000, 16000] = 8000
+    """Hz between phone and Stream; 16000 is worth its cost where phones use G.722 or Opus."""
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
     call_access: Literal["open", "token", "off"] = "off"

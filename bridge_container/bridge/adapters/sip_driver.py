@@ -62,6 +62,10 @@ class SipDriver:
         """The socket or connection is gone."""
         self._carriers.pop(_carrier_key(flow), None)
 
+    def carrier(self, flow: Flow) -> Carrier | None:
+        """What carries flows like this one."""
+        return self._carriers.get(_carrier_key(flow))
+
     def listens_to(self, source: str) -> bool:
         """Whether a connection from this address is to be accepted."""
         return self._listens_to(source, self._loop.time())
@@ -86,6 +90,18 @@ class SipDriver:
         self.carry_no_more(flow)
         self._endpoint.connection_lost(flow, self._loop.time())
         self.pump()
+
+    def now(self) -> float:
+        """The loop's time, which is the endpoint's."""
+        return self._loop.time()
+
+    def is_mid_message(self, flow: Flow) -> bool:
+        """Whether a connection has sent a message's beginning and not its end."""
+        return self._endpoint.is_mid_message(flow)
+
+    def carries_call(self, flow: Flow) -> bool:
+        """Whether a call lives on this connection."""
+        return self._endpoint.carries_call(flow)
 
     def pump(self) -> None:
         """Hand out events, send what is written, arm the timer."""

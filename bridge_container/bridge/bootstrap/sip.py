@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 
 from bridge.adapters.metrics import BridgeMetrics
 from bridge.adapters.settings import BridgeSettings
 from bridge.adapters.sip_driver import SipDriver
+from bridge.adapters.sip_streams import ConnectionCount, ConnectionLimits, SipStreamListener
 from bridge.adapters.sip_udp import SipUdpSocket
+from bridge.adapters.tls_context import TlsFiles, TlsReloader
 from bridge.sip.flow import Transport
 from bridge.sip.negotiated_media import MediaCapabilities, SrtpPolicy
 from bridge.sip.settings import EndpointSettings
@@ -21,21 +24,46 @@ class SipListeners:
 
     def __init__(self, settings: BridgeSettings, metrics: BridgeMetrics) -> None:
         self._settings = settings
-        self.udp: list[SipUdpSocket] = []
+        self._metrics = metrics
+        self._limits = ConnectionLimits(
+            total=settings.sip_connections,
+            per_source=settings.sip_connections_per_source,
+            idle=settings.sip_idle_seconds,
+            message=settings.sip_message_seconds,
+            first_message=settings.sip_first_message_seconds,
+        )
+        self._places = ConnectionCount(self._limits)
+        self._udp: list[SipUdpSocket] = []
+        self._tcp: list[SipStreamListener] = []
+        self._tls: list[SipStreamListener] = []
+        self._reloader: TlsReloader | None = None
         port = settings.sip_port
         for host in settings.sip_host:
             bound = SipUdpSocket(host, port, metrics.refused)
-            self.udp.append(bound)
+            self._udp.append(bound)
             port = bound.port
+        if settings.sip_tcp_port is not None:
+            self._tcp = self._streams(Transport.TCP, settings.sip_tcp_port)
+        if settings.sip_tls_port is not None:
+            self._tls = self._streams(Transport.TLS, settings.sip_tls_port)
+            self._reloader = self._certificates()
 
     def start(self, driver: SipDriver, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to read datagrams."""
-        for bound in self.udp:
+        """Begin to read and accept."""
+        for bound in self._udp:
             bound.start(driver, loop)
+        for listener in (*self._tcp, *self._tls):
+            listener.start(driver, loop)
+        if self._reloader is not None:
+            self._reloader.start()
 
     def addresses(self) -> dict[str, tuple[str, int]]:
         """Where each transport listens, by its name; the first address of several."""
-        return {Transport.UDP.value: (self.udp[0].host, self.udp[0].port)}
+        found = {Transport.UDP.value: (self._udp[0].host, self._udp[0].port)}
+        for transport, listeners in ((Transport.TCP, self._tcp), (Transport.TLS, self._tls)):
+            if listeners:
+                found[transport.value] = (listeners[0].host, listeners[0].port)
+        return found
 
     def advertised(self) -> dict[Transport, tuple[str, int]]:
         """What Contact and Via show."""
@@ -50,10 +78,46 @@ class SipListeners:
             for name, (host, port) in self.addresses().items()
         }
 
+    def reload_certificates(self) -> bool:
+        """Look at the certificate files now; whether new ones were taken."""
+        return self._reloader is not None and self._reloader.look()
+
     async def close(self, loop: asyncio.AbstractEventLoop) -> None:
         """Free the ports."""
-        for bound in self.udp:
+        if self._reloader is not None:
+            self._reloader.close()
+        for bound in self._udp:
             bound.close(loop)
+        for listener in (*self._tcp, *self._tls):
+            await listener.close()
+
+    def _streams(self, transport: Transport, port: int) -> list[SipStreamListener]:
+        listeners = []
+        for host in self._settings.sip_host:
+            listener = SipStreamListener(
+                transport,
+                host,
+                port,
+                limits=self._limits,
+                places=self._places,
+                refused=self._metrics.refused,
+                open_connections=self._metrics.connections,
+            )
+            listeners.append(listener)
+            port = listener.port
+        return listeners
+
+    def _certificates(self) -> TlsReloader:
+        settings = self._settings
+        if settings.tls_certificate is None or settings.tls_key is None:
+            raise ValueError("tls_certificate and tls_key are needed for TLS")
+        files = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_authorities)
+
+        def use(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
+            for listener in self._tls:
+                listener.server_context, listener.client_context = server, client
+
+        return TlsReloader(files, use, lambda: self._metrics.refused("certificate_files"))
 
 
 def endpoint_settings(settings: BridgeSettings, listeners: SipListeners) -> EndpointSettings:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from bridge.calls.call_log import log_call
@@ -221,8 +222,13 @@ class CallControl:
 
     def _call_cancelled(self, event: CallCancelled) -> None:
         call = self._calls.get(event.call)
-        if call is not None:
-            self.end(call, Termination.CANCELLED, event.reason, by_peer=True)
+        if call is None:
+            return
+        if call.answered:
+            # The 200 was decided but had to wait for a PRACK (RFC 3262 section 3): it never left.
+            call.answered = False
+            call.record = replace(call.record, answered_at=None, sip_status=None)
+        self.end(call, Termination.CANCELLED, event.reason, by_peer=True)
 
     def _call_ended(self, event: CallEnded) -> None:
         call = self._calls.get(event.call)

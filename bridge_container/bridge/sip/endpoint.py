@@ -82,6 +82,16 @@ class SipEndpoint:
         for call in [call for call in self._calls.values() if call.dialog.flow == flow]:
             call.lose_connection(now)
 
+    def is_mid_message(self, flow: Flow) -> bool:
+        """Whether a connection has sent a message's beginning and not its end."""
+        framing = self._streams.get((flow.transport, flow.connection_id))
+        return framing is not None and not framing.idle
+
+    def carries_call(self, flow: Flow) -> bool:
+        """Whether a call's dialog lives on this connection. Looks at every call: for sweeps, not for
+        messages."""
+        return any(call.dialog.flow == flow for call in self._calls.values())
+
     def handle_timers(self, now: float) -> None:
         """Run what is due."""
         self._context.timers.run(now)
