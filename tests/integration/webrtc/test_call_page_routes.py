@@ -24,6 +24,7 @@ from bridge.calls.media_engine import (
     OfferRefused,
     RoomMember,
 )
+from trunking.errors import UnavailableError
 
 CALL = "/calls/default/front-desk"
 ROOM = "app-1/default:front-desk"
@@ -341,6 +342,17 @@ async def test_an_unknown_key_looks_like_a_wrong_token() -> None:
             )
         ]
         assert answers[0] == answers[1]
+
+
+async def test_tokens_that_cannot_be_checked_now() -> None:
+    async def fail(api_key: str) -> CallApplication | None:
+        raise UnavailableError("DynamoDB")
+
+    async with served(TokenCallAccess(fail)) as call:
+        refused = await call.error(
+            "GET", f"{CALL}/participants?api_key=key-1", headers=token({"user_id": "a"})
+        )
+        assert refused[:2] == (503, "accounts_unavailable")
 
 
 @pytest.mark.parametrize("access", [lambda: OpenCallAccess("app-1"), token_access])

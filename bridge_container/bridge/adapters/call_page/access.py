@@ -16,6 +16,8 @@ import jwt
 from aiohttp import web
 from yarl import URL
 
+from trunking.errors import ThrottledError, UnavailableError
+
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _LONGEST_TOKEN = 4096
 _LONGEST_USER = 255
@@ -41,7 +43,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Stay out. `status` is 401 or 403; `why` is shown to the user and holds no secret."""
+    """Stay out. `status` is 401, 403 or 503; `why` is shown to the user and holds no secret."""
 
     status: int
     code: str
@@ -111,7 +113,10 @@ class TokenCallAccess:
             return Refusal(
                 401, "token_missing", "expected a user token in the Authorization header, found none"
             )
-        application = await self._applications(request.query.get("api_key", "")[:_LONGEST_USER])
+        try:
+            application = await self._applications(request.query.get("api_key", "")[:_LONGEST_USER])
+        except (ThrottledError, UnavailableError):
+            return Refusal(503, "accounts_unavailable", "tokens cannot be checked now, please try again")
         secret = application.secret if application is not None else self._nobodys_secret
         refusal = Refusal(401, "token_refused", "expected a valid user token for this api_key")
         if len(token) > _LONGEST_TOKEN:

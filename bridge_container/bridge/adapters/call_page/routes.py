@@ -36,6 +36,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_REFUSAL_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
 _LONGEST_MUTE = 256
 
 
@@ -164,8 +165,7 @@ class CallPage:
     async def _admitted(self, request: web.Request, call: CallIdentity) -> Admission:
         verdict = await self._access.admit(request, call.cid)
         if isinstance(verdict, Refusal):
-            challenge = {"WWW-Authenticate": "Bearer"} if verdict.status == 401 else {}
-            _fail(verdict.status, verdict.code, verdict.why, **challenge)
+            _fail(verdict.status, verdict.code, verdict.why, **_REFUSAL_HEADERS.get(verdict.status, {}))
         return verdict
 
     async def _participant(self, request: web.Request) -> CallPageParticipant:
