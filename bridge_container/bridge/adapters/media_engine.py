@@ -6,16 +6,17 @@ return at once, but for answering a browser's offer.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bridge.adapters.media_settings import MediaSettings
+from bridge.adapters.media_settings import EngineLoad, MediaSettings
 from bridge.adapters.media_tick import MediaTick
 from bridge.adapters.packet_transport import PacketTransport
-from bridge.adapters.rtp_ports import RtpPorts
+from bridge.adapters.rtp_ports import RtpPorts, SocketPair
 from bridge.adapters.rtp_protection import SrtpProtection
 from bridge.adapters.rtp_udp import UdpPoller, UdpTransport
 from bridge.adapters.webrtc_port import WebRtcPeer, WebRtcPeerFactory
@@ -33,10 +34,14 @@ from bridge.calls.media_engine import (
 )
 from bridge.media.codec import AudioFormat
 from bridge.media.leg_quality import measure
+from bridge.media.load_governor import LoadGovernor
 from bridge.media.media_core import CoreEvent, DigitHeard, FirstPacketCame, MediaCore
 from bridge.media.media_leg import LegFormat, LegTimeouts, MediaLeg
 from bridge.media.outgoing_stream import OutgoingStream
 from bridge.media.report_exchange import ReportExchange
+
+_OBSERVE_EACH = 1.0
+"""Seconds between two looks at the load."""
 
 
 @dataclass(slots=True)
@@ -59,14 +64,20 @@ class TickMediaEngine:
         self._tick = MediaTick(self._core, self._poller, webrtc_peers, self._translate)
         self._legs: dict[str, _CarriedLeg] = {}
         self._listener: Callable[[MediaEvent], None] = lambda event: None
+        self._governor = LoadGovernor(settings.complexity, settings.load_limit)
+        self._observer: asyncio.TimerHandle | None = None
+        self._busy_before = 0.0
 
     async def start(self) -> None:
         """Begin to carry audio."""
         self._tick.start()
+        self._observer = asyncio.get_running_loop().call_later(_OBSERVE_EACH, self._observe)
 
     async def close(self) -> None:
         """Close all legs and sockets."""
         self._tick.stop()
+        if self._observer is not None:
+            self._observer.cancel()
         for leg_id in tuple(self._legs):
             await self.close_leg(leg_id)
         if self._webrtc_peers is not None:
@@ -77,13 +88,43 @@ class TickMediaEngine:
         """Register the one listener; it is called on the engine's loop."""
         self._listener = listener
 
+    def load(self) -> EngineLoad:
+        """How the engine is doing."""
+        return EngineLoad(
+            self._governor.busy,
+            len(self._legs),
+            len(self._core.rooms),
+            self._governor.complexity,
+            self._tick.late_ticks,
+            self._tick.skipped_ticks,
+            self._governor.full,
+        )
+
+    def _observe(self) -> None:
+        busy = self._tick.busy_seconds
+        changed = self._governor.observe((busy - self._busy_before) / _OBSERVE_EACH)
+        self._busy_before = busy
+        if changed and self._settings.adapt_complexity:
+            self._core.set_complexity(self._governor.complexity)
+        self._observer = asyncio.get_running_loop().call_later(_OBSERVE_EACH, self._observe)
+
+    def _admit(self, leg_id: str) -> None:
+        if leg_id in self._legs:
+            raise MediaError(f"leg {leg_id} is open already")
+        if self._governor.full:
+            raise MediaError("the media worker is at its limit")
+
     # Phones
 
     async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
         """Reserve an RTP port pair."""
-        if leg_id in self._legs:
-            raise MediaError(f"leg {leg_id} is open already")
-        transport = UdpTransport(self._ports.open(), self._poller)
+        self._admit(leg_id)
+        return self.adopt_phone_leg(leg_id, room, self._ports.open())
+
+    def adopt_phone_leg(self, leg_id: str, room: str, sockets: SocketPair) -> RtpAddress:
+        """Take over a bound pair of RTP and RTCP sockets for a new phone leg."""
+        self._admit(leg_id)
+        transport = UdpTransport(sockets, self._poller)
         leg = self._new_leg(leg_id, "phone", secrets.randbits(32))
         self._add(leg, room, transport)
         return RtpAddress(self._settings.advertised_host, transport.port)
@@ -153,8 +194,7 @@ class TickMediaEngine:
         """Answer an offer; the leg joins the room when it is connected."""
         if self._webrtc_peers is None:
             raise MediaError("this engine takes no WebRTC legs")
-        if leg_id in self._legs:
-            raise MediaError(f"leg {leg_id} is open already")
+        self._admit(leg_id)
         peer: WebRtcPeer = self._webrtc_peers(
             connected=lambda: self._webrtc_connected(leg_id),
             ended=lambda why: self._webrtc_ended(leg_id, why),
@@ -229,7 +269,7 @@ class TickMediaEngine:
         timeouts = LegTimeouts(self._settings.initial_timeout, self._settings.running_timeout)
         reports = ReportExchange(cname or secrets.token_hex(8), time.time() - self._tick.now)
         leg = MediaLeg(leg_id, kind, outgoing, timeouts, reports)
-        leg.set_complexity(self._settings.complexity)
+        leg.set_complexity(self._governor.complexity)
         return leg
 
     def _add(self, leg: MediaLeg, room: str, transport: PacketTransport) -> None:

@@ -24,7 +24,26 @@ class MediaSettings:
     """Media worker processes; 0: the engine runs in the signalling process."""
     complexity: int = 5
     """Opus encoder effort, 0 to 10, when there is load to spare."""
+    adapt_complexity: bool = True
+    """Lower the effort before the worker becomes too busy."""
+    load_limit: float = 0.85
+    """Share of a core above which a worker takes no new legs."""
     max_speakers: int = 8
     """How many are mixed at once in a large room."""
     in_band_dtmf: bool = False
     """Also detect digits as tones in the audio, for phones without telephone-event."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLoad:
+    """How a worker is doing, for placement, health and metrics."""
+
+    busy: float
+    """Share of its core, 0.0 to 1.0, smoothed."""
+    legs: int
+    rooms: int
+    complexity: int
+    late_ticks: int
+    skipped_ticks: int
+    full: bool
+    """Whether new legs are refused."""

@@ -103,7 +103,9 @@ class Room:
         return False
 
     def _deliver(self, frames: dict[str, Samples]) -> None:
-        total = _sum(frames) if len(frames) > 1 else None
+        # Two speakers and nobody else: each hears the other's frame as it is.
+        alone = len(frames) == 2 and len(self.legs) == 2
+        total = _sum(frames) if len(frames) > 1 and not alone else None
         only = next(iter(frames)) if len(frames) == 1 else None
         shared: Samples | None = None
         payloads: dict[AudioFormat, bytes] = {}
@@ -132,9 +134,9 @@ class Room:
         self, leg_id: str, own: Samples, total: Mix | None, frames: dict[str, Samples]
     ) -> Samples | None:
         """What a speaker hears: everybody but itself."""
-        if total is None:
+        if len(frames) == 1:
             return None
-        if len(frames) == 2:
+        if total is None or len(frames) == 2:
             return next(frame for other, frame in frames.items() if other != leg_id)
         return self._limiter(leg_id).limit(total - own)
 
