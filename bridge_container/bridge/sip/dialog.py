@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from bridge.sip.errors import RemoteProtocolError
 from bridge.sip.flow import Flow
@@ -111,14 +111,33 @@ class Dialog:
 
 
 def _same_scope(host: str, source: str) -> bool:
-    """Whether both are addresses of one family and of one reach: loopback, private or global."""
+    """Whether both are addresses of one family and of one reach: loopback, site or global."""
     try:
         target, origin = ip_address(host), ip_address(source.partition("%")[0])
     except ValueError:
         return False
     if target.version != origin.version or target.is_multicast or target.is_unspecified:
         return False
-    return (target.is_loopback, target.is_global) == (origin.is_loopback, origin.is_global)
+    return (target.is_loopback, _is_site_local(target)) == (origin.is_loopback, _is_site_local(origin))
+
+
+_SITE_LOCAL = tuple(
+    # RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291
+    ip_network(text)
+    for text in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+def _is_site_local(address: IPv4Address | IPv6Address) -> bool:
+    return any(address in network for network in _SITE_LOCAL)
 
 
 def contact_header(host: str, port: int, user: str, transport: str, secure: bool) -> str:
