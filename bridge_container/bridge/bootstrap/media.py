@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bridge.adapters.media_engine import TickMediaEngine
 from bridge.adapters.media_settings import MediaSettings
+from bridge.adapters.media_worker_pool import WorkerPoolMediaEngine
 from bridge.adapters.settings import BridgeSettings, port_range
 from bridge.adapters.webrtc_socket import WebRtcSettings, WebRtcSocket
 
 
-def build_media(settings: BridgeSettings) -> TickMediaEngine:
-    """The engine, not started yet."""
+def build_media(settings: BridgeSettings) -> TickMediaEngine | WorkerPoolMediaEngine:
+    """The engine, not started yet: in this process, or in as many workers as the settings say."""
     first, last = port_range(settings.rtp_ports)
     media = MediaSettings(
         bind_host=settings.rtp_host,
@@ -27,4 +28,6 @@ def build_media(settings: BridgeSettings) -> TickMediaEngine:
         port_first=webrtc_first,
         port_last=webrtc_last,
     )
+    if media.workers:
+        return WorkerPoolMediaEngine(media, WebRtcSocket(webrtc))
     return TickMediaEngine(media, WebRtcSocket(webrtc))
