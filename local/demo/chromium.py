@@ -110,13 +110,12 @@ class Page:
             raise BrowserError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    async def wait_for(self, expression: str, timeout: float = 15.0) -> Any:  # noqa: ASYNC109 - says what was waited for
-        """The expression's value once it is true; raises `BrowserError` when that takes too long."""
+    async def wait_for(self, expression: str, timeout: float = 15.0) -> None:  # noqa: ASYNC109 - says what was waited for
+        """Return once the expression is true; raises `BrowserError` when that takes too long."""
         deadline = asyncio.get_running_loop().time() + timeout
         while asyncio.get_running_loop().time() < deadline:
-            value = await self.evaluate(expression)
-            if value:
-                return value
+            if await self.evaluate(f"Boolean({expression})"):
+                return
             await asyncio.sleep(POLL_INTERVAL)
         said = "; ".join(self.console[-5:])
         raise BrowserError(f"after {timeout:.0f} s the page still has not: {expression}. Its console: {said}")

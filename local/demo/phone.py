@@ -67,6 +67,11 @@ class Phone(asyncio.DatagramProtocol):
         self._acknowledgement = b""
         self._uri = ""
 
+    @property
+    def call_id(self) -> str:
+        """The Call-ID of its calls."""
+        return self._call_id
+
     async def open(self) -> None:
         """Bind the ports of SIP and RTP."""
         loop = asyncio.get_running_loop()
