@@ -68,7 +68,7 @@ async def press_button(page: Page, text: str) -> None:
 
 def text_is_shown(text: str) -> str:
     """The condition that the page shows a text."""
-    return f"document.body.innerText.includes({json.dumps(text)})"
+    return f"document.body?.innerText.includes({json.dumps(text)})"
 
 
 async def test_a_wrong_secret_is_refused_and_the_right_one_stays_over_a_reload(

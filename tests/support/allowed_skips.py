@@ -1,4 +1,4 @@
-"""The reasons for which a test may be skipped even where everything is installed (`TRUNKLINE_STRICT_SKIPS=1`).
+"""Why a test may be skipped even where everything is installed (`TRUNKLINE_STRICT_SKIPS=1`).
 
 Each entry is the beginning of a reason; every other skip fails the run there.
 """
