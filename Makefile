@@ -12,9 +12,9 @@ export PYTHONUNBUFFERED := 1
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-run: ## Start the whole stack on this machine and say how to call it (ARGS=--help for ports)
+run: ## Start the whole stack on this machine and say how to call it (PLATFORM=stream: calls in a local Stream)
 	@$(SET_UP) run
-	@exec $(BIN)/python -m local run --stop-with-parent $(ARGS)
+	@exec $(BIN)/python -m local run --stop-with-parent $(if $(PLATFORM),--platform $(PLATFORM)) $(ARGS)
 
 demo: ## Place a real SIP call with real audio and report what each side heard
 	@$(SET_UP) demo

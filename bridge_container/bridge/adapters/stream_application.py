@@ -6,10 +6,7 @@ Values and their reading; no HTTP. The secret (Secrets Manager) may hold `stream
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,8 +15,6 @@ import jwt
 PRODUCTION_URL = "https://video.stream-io-api.com"
 SERVER_TOKEN_LIFETIME = 3600
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-_log = logging.getLogger(__name__)
 
 
 class InvalidStreamAccountError(ValueError):
@@ -74,37 +69,3 @@ def _require_private(url: str, encrypted: str, plain: str) -> None:
         return
     if parts.scheme != encrypted or not parts.hostname:
         raise InvalidStreamAccountError(f"expected a {encrypted} URL for Stream, found {parts.scheme!r}")
-
-
-class StreamApplications:
-    """Accounts by application id, kept for a while; what was read once serves on when AWS does not answer."""
-
-    def __init__(
-        self,
-        read_secret: Callable[[str], Mapping[str, str] | None],
-        failures: tuple[type[Exception], ...],
-        clock: Callable[[], float] = time.monotonic,
-        lifetime: float = 60.0,
-    ) -> None:
-        """`read_secret` blocks and may raise one of `failures`; it runs in a thread."""
-        self._read_secret = read_secret
-        self._failures = failures
-        self._clock = clock
-        self._lifetime = lifetime
-        self._known: dict[str, tuple[float, StreamApplication | None]] = {}
-
-    async def find(self, application_id: str) -> StreamApplication | None:
-        """The application's account; None when it has none. Raises `InvalidStreamAccountError`."""
-        kept = self._known.get(application_id)
-        if kept is not None and self._clock() < kept[0]:
-            return kept[1]
-        try:
-            secret = await asyncio.to_thread(self._read_secret, application_id)
-        except self._failures:
-            if kept is None:
-                raise
-            _log.warning("stream account not read anew, the one known is used", exc_info=True)
-            return kept[1]
-        found = None if secret is None else stream_application(secret)
-        self._known[application_id] = (self._clock() + self._lifetime, found)
-        return found

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import getstream_rtc as sdk
 
+from bridge.adapters.application_secret import SecretUnavailableError
 from bridge.adapters.stream_api import StreamApi
 from bridge.adapters.stream_application import InvalidStreamAccountError, StreamApplication
 from bridge.adapters.stream_failures import join_failure
@@ -30,8 +31,20 @@ from trunking.termination import Termination
 EVENT_CAPACITY = 64
 """Events that the SDK keeps for each stream; only the newest are read."""
 
-OpenPhoneAudio = Callable[[str, str, str, int, Callable[[bytes], None]], Awaitable[PhoneAudio]]
-"""leg id, room, name, sample rate, and what takes the phone's audio every 20 ms."""
+
+class PhoneAudioCarrier(Protocol):
+    """Opens the phones' side of the audio (`bridge.adapters.external_audio`)."""
+
+    async def open(
+        self, leg_id: str, room: str, name: str, sample_rate: int, receive: Callable[[bytes], None]
+    ) -> PhoneAudio:
+        """`receive` takes what the room sends, every 20 ms. Raises `MediaError`."""
+        ...
+
+    async def close(self) -> None:
+        """Close all of them."""
+        ...
+
 
 __all__ = ["StreamPlatform", "StreamSettings"]
 
@@ -45,13 +58,13 @@ class StreamPlatform:
         self,
         engine: MediaEngine,
         find_application: Callable[[str], Awaitable[StreamApplication | None]],
-        open_phone_audio: OpenPhoneAudio,
+        carrier: PhoneAudioCarrier,
         settings: StreamSettings | None = None,
     ) -> None:
-        """`find_application` may raise `InvalidStreamAccountError`."""
+        """`find_application` may raise `InvalidStreamAccountError` or `SecretUnavailableError`."""
         self._engine = engine
         self._find_application = find_application
-        self._open_phone_audio = open_phone_audio
+        self._carrier = carrier
         self._settings = settings or StreamSettings()
         self._api = StreamApi()
         self._clients: dict[str, tuple[StreamApplication, sdk.Client]] = {}
@@ -98,6 +111,7 @@ class StreamPlatform:
         """Leave all calls and close the connections."""
         await asyncio.gather(*(each.leave() for each in tuple(self._participants)))
         self._clients.clear()
+        await self._carrier.close()
         await self._api.close()
 
     async def _application(self, application_id: str) -> StreamApplication:
@@ -105,6 +119,9 @@ class StreamPlatform:
             application = await self._find_application(application_id)
         except InvalidStreamAccountError as error:
             raise CallPlatformError(Termination.CALL_PLATFORM_REFUSED, str(error)) from error
+        except SecretUnavailableError as error:
+            detail = f"the application's secret cannot be read: {error}"
+            raise CallPlatformError(Termination.CALL_PLATFORM_UNAVAILABLE, detail) from error
         if application is None:
             detail = "expected a Stream key and secret in the application's secret, found none"
             raise CallPlatformError(Termination.CALL_PLATFORM_REFUSED, detail)
@@ -134,7 +151,7 @@ class StreamPlatform:
         joined = False
         try:
             await participant.join()
-            phone = await self._open_phone_audio(
+            phone = await self._carrier.open(
                 f"stream-{request.leg_id}",
                 self.room(request.call, request.sip_call_id),
                 "stream",

@@ -107,11 +107,10 @@ async def bridge(stream: LocalStream, settings: StreamSettings) -> AsyncIterator
         return account[0] if application_id == APPLICATION else None
 
     audio = ExternalAudioSocket(engine)
-    platform = StreamPlatform(engine, find_application, audio.open, settings)
+    platform = StreamPlatform(engine, find_application, audio, settings)
     built = Bridge(stream, engine, platform, audio, account)
     yield built
     await platform.close()
-    await audio.close()
     for phone in built.phones:
         await phone.stop()
     await engine.close()

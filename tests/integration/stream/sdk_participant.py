@@ -19,7 +19,6 @@ class SdkParticipant:
     """One participant; its user is made on joining."""
 
     def __init__(self, stream: LocalStream, api_secret: str, user_id: str, frequency: float) -> None:
-        stream.directory.upsert_user(user_id, {"name": user_id.title()})
         self.user_id = user_id
         self.frequency = frequency
         self._client = sdk.Client("local", api_secret, base_url=stream.base_url, ws_url=stream.websocket_url)
@@ -53,6 +52,10 @@ class SdkParticipant:
         heard = self._heard[user_id]
         samples = np.concatenate(heard) if heard else np.zeros(0, np.int16)
         return samples[-round(seconds * RATE) :]
+
+    def heard_users(self) -> list[str]:
+        """Whose audio came."""
+        return list(self._heard)
 
     def hear_newest(self, seconds: float) -> Samples:
         """The newest audio of the newest track, whoever sends it: an SDK that migrates may not know yet."""
