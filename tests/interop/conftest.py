@@ -35,7 +35,7 @@ def sipp() -> None:
 def impatient_bridge(
     world: CarrierWorld, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningBridge]:
-    """Ends calls that send no media after two seconds, and offers MD5 alone as old peers need it."""
-    settings = {"MEDIA_INITIAL_SECONDS": "2", "DIGEST_ALGORITHMS": "MD5"}
+    """Ends calls whose media stays away for two seconds, and offers MD5 alone as old peers need it."""
+    settings = {"MEDIA_INITIAL_SECONDS": "2", "MEDIA_RUNNING_SECONDS": "2", "DIGEST_ALGORITHMS": "MD5"}
     with running_bridge(world, tmp_path_factory.mktemp("impatient-bridge"), settings) as running:
         yield running

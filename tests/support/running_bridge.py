@@ -43,7 +43,7 @@ ROOM_NUMBER = "+15551230004"
 """Of the trusting trunk; each caller gets a call."""
 UNKNOWN_NUMBER = "+15551239999"
 PIN = "2468"
-PASSWORD = "a password for tests"
+PASSWORD = "password-for-tests"
 
 
 @dataclass(frozen=True)
