@@ -14,6 +14,8 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from local.aws import transaction_copies
+
 WRITING_OPERATIONS = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 
 
@@ -51,6 +53,7 @@ class AwsServer:
     """The emulated services on `host` and an ephemeral or given port; a thread of its own."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        transaction_copies.install()
         self._application = LockedApplication(DomainDispatcherApplication(create_backend_app))
         self._server = make_server(
             host, port, self._application, threaded=True, request_handler=QuietRequestHandler

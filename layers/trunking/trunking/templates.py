@@ -110,12 +110,14 @@ def parse_template(text: str) -> Template:
 
 
 def check_identifier_template(text: str, allowed: re.Pattern[str]) -> Template:
-    """Parse a template for an id whose literal text may hold only what `allowed` matches."""
+    """Parse a template for an id whose literal text may hold only characters that `allowed` matches.
+
+    Its length is checked when it is rendered: Stream's API saves 255 characters for ids of 64.
+    """
     template = parse_template(text)
-    if template.literal and allowed.fullmatch(template.literal) is None:
-        raise TemplateError(
-            f"outside of variables an id is made of {allowed.pattern!r}, this has {template.literal[:80]!r}"
-        )
+    wrong = sorted({character for character in template.literal if allowed.fullmatch(character) is None})
+    if wrong:
+        raise TemplateError(f"outside of variables an id cannot hold {''.join(wrong)[:20]!r}")
     if not template.parts:
         raise TemplateError("an id cannot be empty")
     return template

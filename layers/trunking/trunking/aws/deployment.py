@@ -80,8 +80,8 @@ def _client(service: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    # Three tries within a Lambda's 10 s: what still fails is answered 429 or 503.
+    # Three tries within a function's 29 s: what still fails is answered 429 or 503.
     config = Config(
-        retries={"mode": "standard", "max_attempts": 3}, connect_timeout=1, read_timeout=4, tcp_keepalive=True
+        retries={"mode": "standard", "max_attempts": 3}, connect_timeout=1, read_timeout=5, tcp_keepalive=True
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]
