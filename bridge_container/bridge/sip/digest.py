@@ -151,6 +151,11 @@ class DigestAuthenticator:
             return Verdict.STALE
         return self._count(credentials, now)
 
+    @property
+    def remembered_nonces(self) -> int:
+        """How many nonces are kept against replay."""
+        return len(self._used)
+
     def _credentials(self, request: SipRequest) -> Credentials | None:
         """The credentials for our realm, those of the strongest algorithm when there are several."""
         found: Credentials | None = None

@@ -149,15 +149,12 @@ class Headers:
         if self._index is None:
             index: dict[str, list[str]] = {}
             for name, value in self.items:
-                if name in index:
-                    index[name].append(value)
+                # Unknown names keep the peer's spelling when printed but are found in any case.
+                key = name if name in SPELLINGS else name.lower()
+                if key in index:
+                    index[key].append(value)
                 else:
-                    index[name] = [value]
-            # Unknown names keep the peer's spelling when printed but are found in any case.
-            for name in [name for name in index if name not in SPELLINGS]:
-                lowered = name.lower()
-                if lowered != name:
-                    index.setdefault(lowered, []).extend(index.pop(name))
+                    index[key] = [value]
             self._index = index
         return self._index
 

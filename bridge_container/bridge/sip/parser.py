@@ -131,7 +131,12 @@ def _parse_request_line(line: str) -> tuple[str, str, str]:
 def _parse_status_line(line: str) -> tuple[int, str]:
     version, _, rest = line.partition(" ")
     code, _, reason = rest.partition(" ")
-    if version.upper() != "SIP/2.0" or len(code) != 3 or not consists_of(code, "0123456789"):
+    if (
+        version.upper() != "SIP/2.0"
+        or len(code) != 3
+        or not consists_of(code, "0123456789")
+        or not "100" <= code <= "699"
+    ):
         raise RemoteProtocolError("the status line is malformed")
     return int(code), reason
 
