@@ -32,6 +32,19 @@ LEFT_OUT: Mapping[str, str] = {
     "AWS::SNS::TopicPolicy": "nothing checks permissions here",
     "AWS::SQS::QueuePolicy": "nothing checks permissions here",
 }
+LEFT_OUT_SERVICES: Mapping[str, str] = {
+    "AWS::ApplicationAutoScaling": "there is one bridge",
+    "AWS::EC2": "the network is this machine's loopback interface",
+    "AWS::ECR": "the bridge runs from the checkout",
+    "AWS::ECS": "the bridge is a child process",
+    "AWS::ElasticLoadBalancingV2": "phones reach the one bridge directly",
+}
+"""Whole services of which local mode needs nothing."""
+
+
+def is_left_out(resource_type: str) -> bool:
+    """Whether local mode knowingly does without resources of this type."""
+    return resource_type in LEFT_OUT or resource_type.rpartition("::")[0] in LEFT_OUT_SERVICES
 
 
 @dataclass
@@ -71,7 +84,7 @@ class Deployment:
         for logical_id, resource in self._template.resources.items():
             if resource["Type"] in self._creators:
                 self._ensure(logical_id)
-            elif resource["Type"] not in LEFT_OUT:
+            elif not is_left_out(resource["Type"]):
                 raise TemplateError(
                     f"{logical_id} is a {resource['Type']}, which local mode can neither create nor knows "
                     "to be unnecessary: add it to local/aws/deployment.py"

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws.deployment import LEFT_OUT, Deployment
+from local.aws.deployment import LEFT_OUT, LEFT_OUT_SERVICES, Deployment, is_left_out
 from local.aws.template import Template, TemplateError
 from tests.integration.local.conftest import EmulatedAws
 
@@ -112,4 +112,6 @@ def test_an_unknown_parameter_is_an_error() -> None:
 
 
 def test_every_type_that_is_left_out_says_why() -> None:
-    assert all(len(reason) > 10 for reason in LEFT_OUT.values())
+    assert all(len(reason) > 10 for reason in (*LEFT_OUT.values(), *LEFT_OUT_SERVICES.values()))
+    assert is_left_out("AWS::EC2::VPC")
+    assert not is_left_out("AWS::DynamoDB::Table")
