@@ -164,6 +164,13 @@ async def _unless(stop: asyncio.Event, work: asyncio.Task[Any]) -> bool:
 def greeting(settings: LocalSettings, stack: RunningStack) -> str:
     """What a newcomer needs to place the first call."""
     demonstration = stack.demonstration
+    where = f"""  Call page     {stack.call_url}
+                Open it in a browser and join: you hear whoever calls {demonstration.number}."""
+    if stack.stream_url:
+        where = f"""  Stream        {stack.stream_url}, WebSocket {stack.stream_websocket_url}
+                Calls live there; API key and secret as above. To hear one:
+                .venv/bin/python -m local.stream.echo
+                joins the call with Stream's SDK and repeats what the phone says."""
     return f"""
 Trunkline runs (ready after {stack.seconds_to_start:.1f} s). Ctrl-C stops it.
 
@@ -177,8 +184,7 @@ Trunkline runs (ready after {stack.seconds_to_start:.1f} s). Ctrl-C stops it.
     username    {demonstration.username}
     password    {demonstration.password}
 
-  Call page     {stack.call_url}
-                Open it in a browser and join: you hear whoever calls {demonstration.number}.
+{where}
 
 Place a test call
   with audio, measured:  make demo

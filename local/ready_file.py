@@ -31,6 +31,9 @@ class LocalStack:
     password: str = field(repr=False)
     call_url: str
     pid: int
+    stream_url: str = ""
+    """The local Stream's API, with `--platform stream`; its key and secret are the API's."""
+    stream_websocket_url: str = ""
 
 
 def write_ready_file(path: Path, stack: RunningStack) -> None:
@@ -50,6 +53,8 @@ def write_ready_file(path: Path, stack: RunningStack) -> None:
         "password": demonstration.password,
         "call_url": stack.call_url,
         "pid": os.getpid(),
+        "stream_url": stack.stream_url,
+        "stream_websocket_url": stack.stream_websocket_url,
     }
     write_private(path, json.dumps(content, indent=2) + "\n")
 

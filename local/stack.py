@@ -36,6 +36,7 @@ from local.gateway.functions import load_functions
 from local.gateway.routes import read_routes
 from local.gateway.server import Gateway
 from local.settings import LocalSettings
+from trunking.aws.applications import ApplicationCredentials
 from trunking.aws.deployment import Deployment
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +62,9 @@ class RunningStack:
     sip_port: int
     demonstration: Demonstration
     seconds_to_start: float
+    stream_url: str = ""
+    """The local Stream's API; empty when calls live in the bridge."""
+    stream_websocket_url: str = ""
 
     @property
     def console_url(self) -> str:
@@ -143,6 +147,10 @@ class Stack:
         api_url = await self._start_functions(aws, session, template, deployed, api_port)
         application = await asyncio.to_thread(ensure_application, Deployment.from_environment())
         demonstration = await ensure_demonstration(api_url, application)
+        stream_url = stream_websocket_url = ""
+        if settings.platform == "stream":
+            self._progress("Starting the local Stream ...")
+            stream_url, stream_websocket_url = await self._start_stream(application)
         self._progress("Starting the bridge ...")
         call_url = await self._start_bridge(deployed, sip_port, call_port)
         return RunningStack(
@@ -152,6 +160,8 @@ class Stack:
             sip_port=sip_port,
             demonstration=demonstration,
             seconds_to_start=time.monotonic() - began,
+            stream_url=stream_url,
+            stream_websocket_url=stream_websocket_url,
         )
 
     def _start_aws(self) -> AwsServer:
@@ -226,6 +236,21 @@ class Stack:
         self._parts.push_async_callback(gateway.close)
         port = await gateway.start(self._settings.host, port)
         return f"http://{self._settings.host}:{port}"
+
+    async def _start_stream(self, application: ApplicationCredentials) -> tuple[str, str]:
+        # Imported here: the embedded platform needs none of Stream's packages.
+        from local.stream.account import account_of, put_account
+        from local.stream.server import LocalStream
+
+        # The demonstration's own key: who has it can also try Stream's SDKs against this Stream.
+        key, secret = application.api_key, application.api_secret
+        stream = LocalStream(api_key=key, api_secret=secret, edges=2)
+        self._parts.push_async_callback(stream.close)
+        await stream.start()
+        deployment = Deployment.from_environment()
+        account = account_of(stream, key, secret)
+        await asyncio.to_thread(put_account, deployment, application.application_id, account)
+        return stream.base_url, stream.websocket_url
 
     async def _start_bridge(self, deployed: TemplateDeployment, sip_port: int, call_port: int) -> str:
         settings = self._settings

@@ -47,7 +47,7 @@ class PublisherConnection:
         self._connection = MediaConnection(media, receive)
 
     def answer(self, offer: str) -> str:
-        """Our answer. Raises `OfferRefused`."""
+        """Our answer. Raises `OfferRefusedError`."""
         described = parse_description(offer)
         if self._connection.remote_fragment not in ("", described.fragment):
             self._connection.restart_ice()
@@ -99,7 +99,7 @@ class SubscriberConnection:
                 await self._negotiate()
 
     async def accept_answer(self, answer: str) -> None:
-        """Take the participant's answer. Raises `OfferRefused`."""
+        """Take the participant's answer. Raises `OfferRefusedError`."""
         self._offer_is_out = False
         if any(track.offered.active for track in self._tracks):
             described = parse_description(answer)

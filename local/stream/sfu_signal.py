@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
-from bridge.calls.media_engine import OfferRefused
+from bridge.calls.media_engine import OfferRefusedError
 from local.stream.api_error import ApiError
 from local.stream.protocol import SIGNAL_SERVICE, models_pb2, signal_pb2
 from local.stream.sfu import AUDIO, Participant, Sfu
@@ -63,7 +63,7 @@ class SfuSignal:
             return _error(404, "not_found", "participant not found")
         try:
             response = await method(participant, message)
-        except OfferRefused as refusal:
+        except OfferRefusedError as refusal:
             return _error(400, "invalid_argument", str(refusal))
         return web.Response(body=response.SerializeToString(), content_type="application/protobuf")
 
