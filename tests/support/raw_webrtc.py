@@ -56,6 +56,10 @@ class RawWebRtcClient:
         """The bridge said good-bye."""
         return self._dtls is not None and self._dtls.state is DtlsState.CLOSED
 
+    def fileno(self) -> int:
+        """Of the socket, for a poller."""
+        return self._socket.fileno()
+
     def offer(self) -> str:
         """A browser-like offer without candidates."""
         fingerprint = _IDENTITY.fingerprints[0]
@@ -160,6 +164,7 @@ class RawWebRtcClient:
             self._dtls.receive(datagram)
         elif self._dtls.srtp is not None:
             self.received += self._dtls.srtp.unprotect([datagram])
+            return
         self._flush()
 
     def _receive_stun(self, message: stun.Message, dtls: DtlsConnection) -> None:

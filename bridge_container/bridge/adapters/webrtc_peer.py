@@ -19,7 +19,7 @@ from bridge.adapters.webrtc_port import WebRtcAnswer
 from bridge.adapters.webrtc_sdp import PeerDescription, parse_description
 from bridge.adapters.webrtc_srtp import MAXIMUM_PACKET
 from bridge.adapters.webrtc_stun import BindingRequest
-from bridge.calls.media_engine import Codec, MediaError, OfferRefused
+from bridge.calls.media_engine import Codec, MediaError, OfferRefusedError
 
 MAXIMUM_INBOX = 256
 """Protected packets kept between two ticks, or while DTLS ends; 5 s of audio."""
@@ -93,7 +93,7 @@ class WebRtcConnection:
         return self._dtls is None or self._dtls.state is DtlsState.HANDSHAKING
 
     async def answer(self, offer: str) -> WebRtcAnswer:
-        """Answer a peer's offer and expect its checks. Once only; raises `OfferRefused`."""
+        """Answer a peer's offer and expect its checks. Once only; raises `OfferRefusedError`."""
         peer = parse_description(offer)
         # RFC 8842 section 5.3: passive unless the peer insists on it, which saves a round trip.
         setup = "active" if peer.setup == "passive" else "passive"
@@ -117,11 +117,11 @@ class WebRtcConnection:
         )
 
     def accept(self, peer: PeerDescription, *, server: bool) -> None:
-        """Take the peer's side, from its offer or its answer. Once only; raises `OfferRefused`."""
+        """Take the peer's side, from its offer or its answer. Once only; raises `OfferRefusedError`."""
         if self._dtls is not None or self.closed:
             raise MediaError("this peer has negotiated already; a new negotiation needs a new leg")
         if peer.setup == ("passive" if server else "active"):
-            raise OfferRefused(
+            raise OfferRefusedError(
                 f"a=setup:{peer.setup} leaves nobody, or both, to begin DTLS (RFC 5763 section 5)"
             )
         self.ice.remote_fragment = peer.fragment

@@ -1,8 +1,8 @@
 """A WebRTC peer's session description, read (RFC 8829, RFC 8866): what concerns the one audio stream.
 
 aiortc parses the text; this module bounds it first, translates the parser's exceptions, and picks what we can
-carry. `webrtc_answer` writes our side. What cannot be used raises `OfferRefused` with the attribute that is
-at fault. Remote candidates are not looked at: a lite agent learns addresses from checks, so mDNS names,
+carry. `webrtc_answer` writes our side. What cannot be used raises `OfferRefusedError` with the attribute that
+is at fault. Remote candidates are not looked at: a lite agent learns addresses from checks, so mDNS names,
 trickled candidates and no candidates at all are the same to it. Imports `aiortc.sdp` and the engine's port.
 """
 
@@ -16,7 +16,7 @@ from aiortc.rtcicetransport import RTCIceParameters
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import MediaDescription, SessionDescription
 
-from bridge.calls.media_engine import OfferRefused
+from bridge.calls.media_engine import OfferRefusedError
 
 MAXIMUM_DESCRIPTION = 32768
 """Characters that we read; browsers' offers have 2 to 10 thousand."""
@@ -79,7 +79,7 @@ class PeerDescription:
 
 
 def parse_description(text: str) -> PeerDescription:
-    """Read a peer's offer or answer. Raises `OfferRefused`."""
+    """Read a peer's offer or answer. Raises `OfferRefusedError`."""
     session = _parse(text)
     audio = _audio(session)
     ice = audio.ice or RTCIceParameters()
@@ -106,19 +106,19 @@ def parse_description(text: str) -> PeerDescription:
 
 def _parse(text: str) -> SessionDescription:
     if len(text) > MAXIMUM_DESCRIPTION:
-        raise OfferRefused(f"expected at most {MAXIMUM_DESCRIPTION} characters, found {len(text)}")
+        raise OfferRefusedError(f"expected at most {MAXIMUM_DESCRIPTION} characters, found {len(text)}")
     if not text.startswith("v=0"):
-        raise OfferRefused("expected a session description that begins with v=0")
+        raise OfferRefusedError("expected a session description that begins with v=0")
     lines = _wanted_lines(text)
     if len(lines) > MAXIMUM_LINES:
-        raise OfferRefused(f"expected at most {MAXIMUM_LINES} lines for audio, found {len(lines)}")
+        raise OfferRefusedError(f"expected at most {MAXIMUM_LINES} lines for audio, found {len(lines)}")
     if sum(line.startswith("m=") for line in lines) > MAXIMUM_SECTIONS:
-        raise OfferRefused(f"expected at most {MAXIMUM_SECTIONS} m-lines")
+        raise OfferRefusedError(f"expected at most {MAXIMUM_SECTIONS} m-lines")
     try:
         return SessionDescription.parse("\r\n".join(lines))
     except (ValueError, AssertionError, AttributeError, LookupError, TypeError, StopIteration) as error:
         # What aiortc's parser is seen to raise on malformed lines; it does not say which line it was.
-        raise OfferRefused(
+        raise OfferRefusedError(
             f"malformed session description: {type(error).__name__} {_shown(error)}"
         ) from error
 
@@ -141,16 +141,18 @@ def _audio(session: SessionDescription) -> MediaDescription:
             break
     else:
         listed = ", ".join(f"m={m.kind} {m.port} {m.profile}" for m in session.media) or "no m-line"
-        raise OfferRefused(
+        raise OfferRefusedError(
             f"expected an m=audio line with a port and UDP/TLS/RTP/SAVPF, found {_shown(listed)}"
         )
     if media.ice is not None and media.ice.iceLite:
-        raise OfferRefused("expected a full ICE agent, found a=ice-lite, which we are (RFC 8445 section 2.5)")
+        raise OfferRefusedError(
+            "expected a full ICE agent, found a=ice-lite, which we are (RFC 8445 section 2.5)"
+        )
     if not media.rtcp_mux:
-        raise OfferRefused("expected a=rtcp-mux in the audio section (RFC 8834 section 4.5)")
+        raise OfferRefusedError("expected a=rtcp-mux in the audio section (RFC 8834 section 4.5)")
     for mid in (section.rtp.muxId for section in session.media if section.rtp.muxId):
         if _TOKEN.fullmatch(mid) is None:
-            raise OfferRefused(f"expected a token in a=mid (RFC 5888 section 4), found {_shown(mid)}")
+            raise OfferRefusedError(f"expected a token in a=mid (RFC 5888 section 4), found {_shown(mid)}")
     return media
 
 
@@ -174,7 +176,7 @@ def _preferred(codecs: list[RTCRtpCodecParameters]) -> tuple[RTCRtpCodecParamete
             if known and payload_type is not None and payload_type < 128:
                 return codec, payload_type
     listed = ", ".join(f"{codec.name}/{codec.clockRate}" for codec in codecs) or "none"
-    raise OfferRefused(
+    raise OfferRefusedError(
         f"expected opus/48000/2, PCMU/8000 or PCMA/8000 among the codecs, found {_shown(listed)}"
     )
 
@@ -185,7 +187,9 @@ def _name(codec: RTCRtpCodecParameters) -> str:
 
 def _ice(name: str, value: str | None, shortest: int) -> str:
     if value is None or not shortest <= len(value) <= 256 or _ICE_CHARACTERS.fullmatch(value) is None:
-        raise OfferRefused(f"expected {shortest} to 256 ICE characters in a={name} (RFC 8839 section 5.4)")
+        raise OfferRefusedError(
+            f"expected {shortest} to 256 ICE characters in a={name} (RFC 8839 section 5.4)"
+        )
     return value
 
 
@@ -193,13 +197,15 @@ def _fingerprints(audio: MediaDescription) -> tuple[RTCDtlsFingerprint, ...]:
     listed = audio.dtls.fingerprints if audio.dtls is not None else []
     supported = tuple(f for f in listed if f.algorithm.lower() in X509_DIGEST_ALGORITHMS)
     if audio.dtls is not None and not supported:
-        raise OfferRefused("expected a=fingerprint with sha-256, sha-384 or sha-512 (RFC 8122)")
+        raise OfferRefusedError("expected a=fingerprint with sha-256, sha-384 or sha-512 (RFC 8122)")
     return supported
 
 
 def _setup(audio: MediaDescription) -> str:
     if audio.dtls is None:
-        raise OfferRefused("expected a=setup and a=fingerprint in the audio section (RFC 5763 section 5)")
+        raise OfferRefusedError(
+            "expected a=setup and a=fingerprint in the audio section (RFC 5763 section 5)"
+        )
     return _SETUP[audio.dtls.role]
 
 

@@ -152,7 +152,7 @@ class MediaEngine(Protocol):
     async def open_webrtc_leg(self, leg_id: str, room: str, name: str, offer: str) -> str:
         """Answer a browser's SDP offer; the leg joins the room when it is connected.
 
-        Raises `OfferRefused` when the offer is at fault.
+        Raises `OfferRefusedError` when the offer is at fault.
         """
         ...
 
@@ -185,5 +185,5 @@ class MediaError(Exception):
     """The engine cannot do what was asked: no free port, unknown leg, dead worker."""
 
 
-class OfferRefused(MediaError):
+class OfferRefusedError(MediaError):
     """A browser's SDP offer cannot be answered: malformed, or nothing in it that we support."""

@@ -13,8 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge.media import g711
-from bridge.media.codec import NARROWBAND, WIDEBAND, AudioFormat, Encoder, make_encoder
+from bridge.media.codec import (
+    NARROWBAND,
+    WIDEBAND,
+    AudioFormat,
+    Decoder,
+    Encoder,
+    make_decoder,
+    make_encoder,
+)
 from bridge.media.g711 import Samples
 from bridge.media.incoming_stream import IncomingStream
 from bridge.media.outgoing_stream import OutgoingStream
@@ -86,6 +93,8 @@ class MediaLeg:
         self._complexity = 5
         self._loss_percent = 0
         self._encoder: Encoder | None = None
+        self._meter: Decoder | None = None
+        """Decodes now and then what is passed through, for the level alone."""
         self._prompt: deque[Samples] = deque()
         self._recent: deque[Samples | None] = deque(maxlen=_LEVEL_FRAMES)
 
@@ -95,6 +104,7 @@ class MediaLeg:
         """Set or change what was negotiated. Raises ValueError for a codec that we do not have."""
         before = self.format
         self.format = leg_format
+        self._meter = None
         self.incoming.configure(leg_format.audio, leg_format.event_payload_type, self._rate)
         self.outgoing.configure(
             leg_format.audio, leg_format.ptime, leg_format.event_payload_type, keep=leg_format.resend_lost
@@ -257,7 +267,10 @@ class MediaLeg:
         payload = self.incoming.latest_payload
         if self.format is None or not payload:
             return 0.0
-        if not self.format.audio.stateless:
+        if self._meter is None:
+            self._meter = make_decoder(self.format.audio, NARROWBAND)
+        # Single frames of a stream: not fit to hear, but loud or quiet as the whole.
+        samples = self._meter.decode(payload)
+        if samples is None or not len(samples):
             return 0.0
-        samples = g711.decode(self.format.audio.name, payload)
         return min(float(np.abs(samples.astype(np.int32)).max()) / 32768.0, 1.0)

@@ -21,7 +21,7 @@ from bridge.calls.media_engine import (
     LegStatistics,
     MediaEngine,
     MediaError,
-    OfferRefused,
+    OfferRefusedError,
     RoomMember,
 )
 from trunking.errors import UnavailableError
@@ -50,7 +50,7 @@ class FakeEngine:
         self.arrived.set()
         await self.gate.wait()
         if offer == "bad":
-            raise OfferRefused("expected a session description that begins with v=0")
+            raise OfferRefusedError("expected a session description that begins with v=0")
         if offer == "full":
             raise MediaError("no free port")
         assert room == ROOM

@@ -1,4 +1,4 @@
-"""Offers in, answers out: real browsers' shapes, every fault named, and nothing raised but `OfferRefused`."""
+"""Offers in, answers out: real browsers' shapes, every fault named, and no other exception raised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiortc.sdp import SessionDescription
 
 from bridge.adapters.webrtc_answer import LocalDescription, write_answer
 from bridge.adapters.webrtc_sdp import MAXIMUM_DESCRIPTION, MAXIMUM_LINES, parse_description
-from bridge.calls.media_engine import OfferRefused
+from bridge.calls.media_engine import OfferRefusedError
 from tests.unit.webrtc.offers import CHROMIUM, FINGERPRINT, FIREFOX
 
 LOCAL = LocalDescription(
@@ -128,16 +128,16 @@ def test_a_playback_rate_is_asked_for_only_when_it_is_set() -> None:
 )
 def test_a_fault_is_named(old: str, new: str, fault: str) -> None:
     assert old in CHROMIUM
-    with pytest.raises(OfferRefused, match=fault):
+    with pytest.raises(OfferRefusedError, match=fault):
         parse_description(CHROMIUM.replace(old, new))
 
 
 def test_caps() -> None:
-    with pytest.raises(OfferRefused, match="characters"):
+    with pytest.raises(OfferRefusedError, match="characters"):
         parse_description("v=0\r\n" + "a" * MAXIMUM_DESCRIPTION)
-    with pytest.raises(OfferRefused, match="lines"):
+    with pytest.raises(OfferRefusedError, match="lines"):
         parse_description("v=0\r\n" + "a=x\r\n" * MAXIMUM_LINES)
-    with pytest.raises(OfferRefused, match="m-lines"):
+    with pytest.raises(OfferRefusedError, match="m-lines"):
         parse_description("v=0\r\n" + "m=audio 9 RTP/AVP 0\r\n" * 40)
 
 
@@ -145,7 +145,7 @@ def refusal_of(offer: str) -> str:
     """Why an offer is refused; empty when it is not."""
     try:
         parse_description(offer)
-    except OfferRefused as refused:
+    except OfferRefusedError as refused:
         return str(refused)
     return ""
 

@@ -59,7 +59,7 @@ class CallPageParticipants:
     async def join(self, room: str, name: str, offer: str) -> tuple[CallPageParticipant, str]:
         """Open a leg for a browser's offer; also returns the answer.
 
-        Raises `CallIsFullError`, or the engine's `OfferRefused` and `MediaError`.
+        Raises `CallIsFullError`, or the engine's `OfferRefusedError` and `MediaError`.
         """
         if self._in_room[room] >= self._per_call:
             raise CallIsFullError(f"expected at most {self._per_call} browsers in a call", busy=False)

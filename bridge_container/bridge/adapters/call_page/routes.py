@@ -17,7 +17,7 @@ from aiohttp import web
 
 from bridge.adapters.call_page.access import Admission, CallAccess, Refusal
 from bridge.adapters.call_page.participants import CallIsFullError, CallPageParticipant, CallPageParticipants
-from bridge.calls.media_engine import MediaEngine, MediaError, MediaEvent, OfferRefused
+from bridge.calls.media_engine import MediaEngine, MediaError, MediaEvent, OfferRefusedError
 from trunking.call import CALL_ID_PATTERN, CALL_TYPE_PATTERN, CallIdentity
 
 _CALL = "/calls/{type}/{id}"
@@ -113,7 +113,7 @@ class CallPage:
         offer = await self._body(request, self._settings.longest_offer)
         try:
             participant, answer = await self._participants.join(_room(call), name, offer)
-        except OfferRefused as error:
+        except OfferRefusedError as error:
             _fail(400, "bad_offer", str(error))
         except CallIsFullError as error:
             if error.busy:
