@@ -81,11 +81,10 @@ class EventQueueReader:
         )
 
 
-def make_own_queue(topic_arn: str, bridge_id: str) -> str:
+def make_own_queue(topic_arn: str, name: str) -> str:
     """Make this bridge's queue, let the topic write to it, subscribe it; its URL. Blocking."""
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
-    name = f"{topic_arn.rpartition(':')[2]}-bridge-{bridge_id}"[:80]
-    url = sqs.create_queue(QueueName=name, Attributes={"MessageRetentionPeriod": "3600"})["QueueUrl"]
+    url = sqs.create_queue(QueueName=name[:80], Attributes={"MessageRetentionPeriod": "3600"})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     statement = {
         "Effect": "Allow",

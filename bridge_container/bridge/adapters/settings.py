@@ -45,6 +45,8 @@ class BridgeSettings(BaseSettings):
     """This bridge's own SQS queue; empty: the table is only reconciled."""
     events_topic_arn: str = ""
     """In AWS: the SNS topic that the bridge subscribes its own new queue to."""
+    events_queue_prefix: str = "trunkline-bridge-"
+    """Begins the name of that queue; the janitor removes what crashed bridges left, by this prefix."""
     reconcile_seconds: Seconds = 45.0
 
     # SIP
@@ -123,6 +125,8 @@ class BridgeSettings(BaseSettings):
     """With `call_access=open`: the application whose calls the page shows."""
     webrtc_ports: str = "0-0"
     ready_file: Path | None = None
+    embedded_metrics: bool = False
+    """Also write the load as CloudWatch embedded metrics, for the service to scale on."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("sip_host", "called_number_headers", "digest_algorithms", mode="before")

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 
 from bridge.adapters.call_reports import BusCallEvents, TableCallRecords
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.event_queue import EventQueueReader, make_own_queue, remove_own_queue
+from bridge.adapters.heartbeat import Heartbeat
 from bridge.adapters.http_server import HttpServer
 from bridge.adapters.metrics import BridgeMetrics
 from bridge.adapters.routing_source import TableRoutingSource
 from bridge.adapters.routing_subscription import SOURCE_ERRORS, RoutingSubscription
 from bridge.adapters.settings import BridgeSettings
 from bridge.adapters.sip_driver import SipDriver
+from bridge.adapters.task_protection import TaskProtection
 from bridge.bootstrap.call_page import CallPageMount
 from bridge.bootstrap.media import build_media
 from bridge.bootstrap.platform import build_platform
@@ -34,8 +39,10 @@ from bridge.calls.routing_table import RoutingTable
 from bridge.calls.source_guard import GuardLimits, SourceGuard
 from bridge.sip.digest import DigestAuthenticator
 from bridge.sip.endpoint import SipEndpoint
+from trunking.aws.bridges import Bridges
 from trunking.aws.call_records import CallRecords
 from trunking.aws.deployment import Deployment
+from trunking.bridge_status import BridgeStatus
 from trunking.termination import Termination
 
 logger = logging.getLogger("bridge")
@@ -96,6 +103,11 @@ class Bridge:
         )
         self.call_page = CallPageMount(settings, self.http.application, self.media, self._deployment)
         self.metrics.table_sizes(self.table.sizes)
+        self._started_at = datetime.now(UTC)
+        self.heartbeat = Heartbeat(
+            Bridges(self._deployment), self._status, self._metric if settings.embedded_metrics else None
+        )
+        self.protection = TaskProtection(os.environ.get("ECS_AGENT_URI", ""), lambda: self.control.calls)
         self._queue: EventQueueReader | None = None
         self._own_queue_url = ""
         self.http_address = ("", 0)
@@ -144,7 +156,7 @@ class Bridge:
         queue_url = settings.events_queue_url
         if settings.events_topic_arn:
             queue_url = self._own_queue_url = await asyncio.to_thread(
-                make_own_queue, settings.events_topic_arn, settings.id
+                make_own_queue, settings.events_topic_arn, f"{settings.events_queue_prefix}{settings.id}"
             )
         self.listeners.start(self.driver, loop)
         await self.subscription.load()
@@ -154,6 +166,8 @@ class Bridge:
         self.subscription.start_reconciling()
         self.admission.set_ready()
         self.metrics.ready(True)
+        self.heartbeat.start()
+        self.protection.start()
         self.events.publish("sip.bridge.started", None, 1, self._subject())
         logger.info("bridge started", extra={"fields": {"sip": self.listeners.addresses()}})
 
@@ -166,6 +180,10 @@ class Bridge:
         self.events.publish("sip.bridge.draining", None, 2, self._subject())
         logger.info("draining", extra={"fields": {"calls": self.control.calls}})
 
+    async def show_draining(self) -> None:
+        """Let the list of bridges show it without waiting for the next beat."""
+        await self.heartbeat.beat()
+
     async def stop(self) -> None:
         """End what still runs and free everything."""
         self.start_draining()
@@ -174,6 +192,8 @@ class Bridge:
         self.driver.stop()
         if self._queue is not None:
             self._queue.stop()
+        await self.protection.close()
+        await self.heartbeat.close()
         await self.subscription.close()
         await self.call_page.close()
         await self.platform.close()
@@ -199,9 +219,33 @@ class Bridge:
         if not self.call_page.media_event(event):
             self.control.media_event(event)
 
+    def _status(self) -> BridgeStatus:
+        host, port = next(iter(self.listeners.advertised().values()))
+        state = "draining" if self.admission.draining else "ready"
+        return BridgeStatus(
+            id=self.settings.id,
+            state=state,
+            version=_product_version(),
+            sip_address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            calls=self.control.calls,
+            capacity=self.settings.max_calls,
+            started_at=self._started_at,
+            seen_at=datetime.now(UTC),
+        )
+
+    def _metric(self) -> str:
+        return self.metrics.embedded_metric(self.settings.id, self.control.calls, self.settings.max_calls)
+
     def _subject(self) -> dict[str, object]:
         return {
             "id": self.settings.id,
             "calls": self.control.calls,
             "capacity": self.settings.max_calls,
         }
+
+
+def _product_version() -> str:
+    try:
+        return version("trunkline")
+    except PackageNotFoundError:
+        return "unpackaged"

@@ -35,6 +35,7 @@ async def serve(settings: BridgeSettings) -> None:
         _write_ready_file(settings.ready_file, bridge)
         await stop
         bridge.start_draining()
+        await bridge.show_draining()
         await _calls_ended(bridge, hurried, settings.drain_seconds)
     else:
         start.cancel()

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import ssl
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,13 @@ from bridge.sip.endpoint import Transmission
 from bridge.sip.events import InviteReceived
 from bridge.sip.flow import Flow, Transport
 from tests.support.sip_listener import listening_sip, options, read_response, write_certificate
+from tests.support.waiting import until
 
 INVITE = (
     "INVITE sip:+15551230001@{host} SIP/2.0\r\nVia: SIP/2.0/{transport} 192.0.2.1;branch=z9hG4bKi;rport\r\n"
     "Max-Forwards: 70\r\nFrom: <sip:a@carrier.example>;tag=1\r\nTo: <sip:b@{host}>\r\nCall-ID: i\r\n"
     "CSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.1>\r\nContent-Length: 0\r\n\r\n"
 )
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what the other end of a socket brings about."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the far end of a socket sets no event
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
