@@ -19,7 +19,7 @@ _write_items = models.DynamoDBBackend.transact_write_items
 
 def install() -> None:
     """Let moto's transactions copy a table once. Installing twice is no error."""
-    models.copy = SimpleNamespace(deepcopy=_deepcopy)  # type: ignore[assignment]
+    models.copy = SimpleNamespace(deepcopy=_deepcopy)  # type: ignore[assignment, attr-defined]
     models.DynamoDBBackend.transact_write_items = _transact_write_items  # type: ignore[method-assign]
 
 

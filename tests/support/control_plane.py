@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,6 @@ from local.gateway.routes import read_routes
 from local.gateway.server import Gateway
 from trunking.aws.applications import ApplicationCredentials, create_application
 from trunking.aws.deployment import Deployment
-from trunking.http.api import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 API_FUNCTIONS = {"TrunksApi", "RulesApi", "SipApi", "CallsApi", "ApiDocument"}
@@ -131,7 +130,7 @@ class ControlPlane:
 
     deployment: Deployment
     application: ApplicationCredentials
-    handlers: Mapping[str, Api]
+    handlers: Mapping[str, Callable[[Mapping[str, Any], object], dict[str, Any]]]
 
     def ask(
         self,

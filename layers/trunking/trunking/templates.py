@@ -102,6 +102,8 @@ def parse_template(text: str) -> Template:
     parts: list[str | Variable] = []
     position = 0
     for tag in _TAG.finditer(text):
+        if text[: tag.start()].endswith("{"):
+            raise TemplateError(f"unbalanced braces before {tag.group()[:80]!r}; {_known()}")
         _add_literal(parts, text[position : tag.start()])
         parts.append(_parse_variable(tag.group(1) if tag.group(1) is not None else tag.group(2)))
         position = tag.end()

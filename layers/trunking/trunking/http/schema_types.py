@@ -47,6 +47,8 @@ Text = Annotated[str, AfterValidator(_without_controls)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Nanoseconds = Annotated[int, Field(json_schema_extra={"format": "date-time"})]
 """Since 1970: how Stream's API writes time."""
+E164 = Annotated[str, Field(json_schema_extra={"pattern": r"^\+[1-9][0-9]{6,14}$"})]
+"""The pattern guides who reads the document; `phonenumbers` decides."""
 CustomData = dict[str, Any]
 
 

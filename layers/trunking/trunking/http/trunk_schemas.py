@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from trunking.aws.trunk_changes import TrunkWithCredentials
-from trunking.http.schema_types import Nanoseconds, RequestModel, ResponseModel, Text, Whole, extension
+from trunking.http.schema_types import E164, Nanoseconds, RequestModel, ResponseModel, Text, Whole, extension
 from trunking.public_form import nanoseconds, trunk_uri
 from trunking.settings import TrunkSettings
 from trunking.trunk import Trunk
@@ -17,7 +17,7 @@ MAX_CONCURRENT_CALLS = 100_000
 
 class _TrunkRequest(RequestModel):
     name: Annotated[Text, Field(min_length=1, max_length=100)] = Field(description="Name of the SIP trunk")
-    numbers: Annotated[list[str], Field(min_length=1, max_length=50)] = Field(
+    numbers: Annotated[list[E164], Field(min_length=1, max_length=50)] = Field(
         description="Phone numbers associated with this SIP trunk, in E.164"
     )
     password: Annotated[Text, Field(max_length=255)] | None = Field(

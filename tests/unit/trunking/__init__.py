@@ -1,0 +1,1 @@
+"""The domain alone: no AWS, no HTTP."""
