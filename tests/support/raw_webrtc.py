@@ -28,7 +28,14 @@ _TIMER_INTERVAL = 0.1
 class RawWebRtcClient:
     """One peer. Call `step` every few milliseconds with monotonic seconds."""
 
-    def __init__(self, *, payload_type: int = 111, codec: str = "opus/48000/2") -> None:
+    def __init__(
+        self,
+        *,
+        payload_type: int = 111,
+        codec: str = "opus/48000/2",
+        family: socket.AddressFamily = socket.AddressFamily.AF_INET,
+    ) -> None:
+        self._family = family
         self.ssrc = secrets.randbits(32)
         self.received: list[bytes] = []
         """Plain RTP and RTCP packets since they were last taken."""
@@ -189,7 +196,7 @@ class RawWebRtcClient:
             self._socket.sendto(datagram, self._remote)
 
     def _open(self) -> socket.socket:
-        opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened = socket.socket(self._family, socket.SOCK_DGRAM)
         opened.setblocking(False)
-        opened.bind(("127.0.0.1", 0))
+        opened.bind(("127.0.0.1" if self._family is socket.AddressFamily.AF_INET else "::1", 0))
         return opened

@@ -19,8 +19,10 @@ from bridge.adapters.webrtc_peer import WebRtcConnection
 from bridge.adapters.webrtc_stun import StunError, parse_binding_request
 from bridge.calls.media_engine import MediaError
 
-_READS = 4096
+_READS = 2048
 """Datagrams read in one tick at most, so that a flood cannot hold the tick."""
+_CHECKS = 128
+"""STUN messages handled in one tick: each costs 20 us, and anybody can send them."""
 _HANDSHAKES = 4
 """DTLS datagrams handled in one tick: each may cost a millisecond of elliptic-curve work."""
 _HANDSHAKES_WAITING = 1024
@@ -66,7 +68,7 @@ class SocketCounters:
     unknown: int = 0
     """Of an address or a fragment that is no peer's, or not authentic."""
     overloaded: int = 0
-    """DTLS datagrams beyond the waiting line."""
+    """STUN or DTLS beyond what one tick handles; peers send it again."""
 
 
 class WebRtcSocket:
@@ -83,6 +85,7 @@ class WebRtcSocket:
         self._handshakes: deque[tuple[WebRtcConnection, bytes]] = deque()
         self._began: dict[WebRtcConnection, float] = {}
         self._timers_at = 0.0
+        self._checks_left = 0
         self._heard: set[WebRtcConnection] = set()
 
     def __reduce__(self) -> tuple[type[WebRtcSocket], tuple[WebRtcSettings]]:
@@ -124,6 +127,7 @@ class WebRtcSocket:
         """Read the socket dry, then handle some DTLS and what is due."""
         if self._socket is None:
             return
+        self._checks_left = _CHECKS
         read, by_address = self._socket.recvfrom, self._by_address
         for _ in range(_READS):
             try:
@@ -194,6 +198,10 @@ class WebRtcSocket:
             self.counters.malformed += 1
 
     def _receive_check(self, datagram: bytes, address: Address, now: float) -> None:
+        if self._checks_left <= 0:
+            self.counters.overloaded += 1
+            return
+        self._checks_left -= 1
         try:
             request = parse_binding_request(datagram)
         except StunError:

@@ -60,7 +60,7 @@ async def test_browsers_hear_each_other_and_not_themselves(codecs: tuple[str, st
             await client.connected()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + 10
-        while any(len(client.heard()) < 3 * 48000 for client in clients):
+        while any(len(client.heard()) < 2 * 48000 for client in clients):
             assert loop.time() < deadline
             await asyncio.sleep(0.05)
         for own, client in enumerate(clients):

@@ -6,9 +6,11 @@ import asyncio
 import gc
 import itertools
 import os
+import pickle
 import random
 import threading
 from collections.abc import Callable, Iterator
+from socket import AddressFamily
 
 import pytest
 
@@ -23,9 +25,9 @@ from tests.support.raw_webrtc import RawWebRtcClient
 class Pair:
     """A peer of the bridge and its client, stepped together on a clock of their own."""
 
-    def __init__(self, socket: WebRtcSocket) -> None:
+    def __init__(self, socket: WebRtcSocket, family: AddressFamily = AddressFamily.AF_INET) -> None:
         self.socket = socket
-        self.client = RawWebRtcClient()
+        self.client = RawWebRtcClient(family=family)
         self.connected: list[bool] = []
         self.ended: list[str] = []
         self.packets: list[bytes] = []
@@ -69,13 +71,14 @@ def socket() -> Iterator[WebRtcSocket]:
 
 
 async def test_every_single_datagram_of_the_set_up_may_be_lost(socket: WebRtcSocket) -> None:
-    for lost in range(8):
-        pair = Pair(socket)
+    pairs = [Pair(socket) for _ in range(8)]
+    for lost, pair in enumerate(pairs):
         pair.client.lose = nth(lost)
         await pair.negotiate()
-        await pair.run_until(pair.both_connected)
+    # All together, for each waits for the second after which DTLS repeats a flight.
+    await asyncio.gather(*(pair.run_until(pair.both_connected) for pair in pairs))
+    for pair in pairs:
         pair.client.close()
-        pair.peer.close()
 
 
 async def test_a_third_of_all_datagrams_lost(socket: WebRtcSocket) -> None:
@@ -113,6 +116,54 @@ async def test_garbage_from_the_peer_and_from_strangers(socket: WebRtcSocket) ->
     assert pair.packets[0].endswith(b"still here")
     stranger.close()
     pair.client.close()
+
+
+async def test_a_flood_of_checks_does_not_hold_the_tick(socket: WebRtcSocket) -> None:
+    pair, stranger = Pair(socket), RawWebRtcClient()
+    await pair.negotiate()
+    await pair.run_until(pair.both_connected)
+    stranger._remote = ("127.0.0.1", socket.port)
+    for _ in range(200):
+        stranger.send_raw(bytes.fromhex("000100002112a442") + bytes(12))
+    pair.client.send_audio(b"heard all the same")
+    await pair.run_until(lambda: len(pair.packets) == 1)
+    assert socket.counters.overloaded + socket.counters.malformed == 200
+    assert socket.counters.overloaded > 0
+    stranger.close()
+    pair.client.close()
+
+
+async def test_ipv6() -> None:
+    socket = WebRtcSocket(WebRtcSettings(bind_host="::1", advertised_hosts=("::1",)))
+    pair = Pair(socket, family=AddressFamily.AF_INET6)
+    await pair.negotiate()
+    await pair.run_until(pair.both_connected)
+    pair.client.send_audio(b"six")
+    await pair.run_until(lambda: len(pair.packets) == 1)
+    pair.client.close()
+    socket.close()
+
+
+async def test_a_worker_gets_a_socket_of_its_own() -> None:
+    settings = WebRtcSettings(consent_timeout=7.0)
+    unused = WebRtcSocket(settings)
+    assert pickle.loads(pickle.dumps(unused)).settings == settings
+    unused(connected=lambda: None, ended=lambda why: None)
+    with pytest.raises(TypeError, match="open"):
+        pickle.dumps(unused)
+    unused.close()
+
+
+async def test_the_first_free_port_of_the_range_is_taken(socket: WebRtcSocket) -> None:
+    Pair(socket).client.close()
+    taken = socket.port
+    other = WebRtcSocket(WebRtcSettings(port_first=taken, port_last=min(taken + 20, 65535)))
+    Pair(other).client.close()
+    assert taken < other.port <= taken + 20
+    full = WebRtcSocket(WebRtcSettings(port_first=taken, port_last=taken))
+    with pytest.raises(MediaError, match="no free UDP port"):
+        Pair(full)
+    other.close()
 
 
 async def test_media_from_an_unproven_address_is_not_the_peers(socket: WebRtcSocket) -> None:
