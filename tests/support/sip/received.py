@@ -19,7 +19,7 @@ class Received:
         """Fails the test when the form or the Content-Length is wrong."""
         head, gap, body = data.partition(b"\r\n\r\n")
         assert gap, data
-        start_line, *lines = head.decode("utf-8").split("\r\n")
+        start_line, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
         headers = []
         for line in lines:
             name, colon, value = line.partition(": ")
