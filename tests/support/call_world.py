@@ -19,6 +19,7 @@ from bridge.calls.media_engine import (
     LegStatistics,
     MediaError,
     MediaEvent,
+    MediaFullError,
     PhoneLegParameters,
     RoomMember,
     RtpAddress,
@@ -121,7 +122,7 @@ class RecordingSignalling:
         self.decisions.append(("drop", call))
 
     def ring(self, call: str, sdp: bytes | None = None) -> None:
-        self.decisions.append(("ring", call))
+        self.decisions.append(("ring", call) if sdp is None else ("ring_with_media", call, sdp))
 
     def answer(self, call: str, sdp: bytes) -> None:
         self.decisions.append(("answer", call, sdp))
@@ -161,7 +162,7 @@ class FakeMedia:
 
     async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
         if self.full:
-            raise MediaError("no free port")
+            raise MediaFullError("no free port")
         self.rooms[leg_id] = room
         return RtpAddress("198.51.100.1", next(self._ports))
 

@@ -27,6 +27,7 @@ from bridge.calls.media_engine import (
     LegStatistics,
     MediaError,
     MediaEvent,
+    MediaFullError,
     PhoneLegParameters,
     RoomMember,
     RtpAddress,
@@ -112,7 +113,7 @@ class TickMediaEngine:
         if leg_id in self._legs:
             raise MediaError(f"leg {leg_id} is open already")
         if self._governor.full:
-            raise MediaError("the media worker is at its limit")
+            raise MediaFullError("the media worker is at its limit")
 
     # Phones
 

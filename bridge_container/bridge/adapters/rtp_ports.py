@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from bridge.calls.media_engine import MediaError
+from bridge.calls.media_engine import MediaFullError
 
 _RECEIVE_BUFFER = 64 * 1024
 _EPHEMERAL_ATTEMPTS = 64
@@ -25,7 +25,7 @@ class RtpPorts:
         self._next = 0
 
     def open(self) -> SocketPair:
-        """A bound pair. Raises `MediaError` when no port is free."""
+        """A bound pair. Raises `MediaFullError` when no port is free."""
         if self._pairs == 0:
             for _ in range(_EPHEMERAL_ATTEMPTS):
                 pair = self._ephemeral()
@@ -37,7 +37,7 @@ class RtpPorts:
             pair = self._bind(port)
             if pair is not None:
                 return pair
-        raise MediaError("no free RTP port")
+        raise MediaFullError("no free RTP port")
 
     def _ephemeral(self) -> SocketPair | None:
         probe = self._socket()

@@ -93,6 +93,9 @@ class BridgeSettings(BaseSettings):
     scanner_failures: Annotated[float, Field(ge=1)] = 15.0
     scanner_shun_seconds: Seconds = 60.0
     setup_seconds: Seconds = 30.0
+    prompts: Literal["answered", "early"] = "answered"
+    """When a PIN is asked for: after the answer, or before it over early media (183), which saves the caller
+    the charge of a call that does not get in, where the carrier passes digits on before the answer."""
     max_call_seconds: Seconds = 86_400.0
     drain_seconds: Seconds = 110.0
     """After SIGTERM calls may go on for this long. ECS kills after its stopTimeout, at most 120 s."""

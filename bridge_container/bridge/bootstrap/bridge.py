@@ -142,6 +142,7 @@ class Bridge:
                 max_duration=settings.max_call_seconds,
                 drop_unknown_callers=settings.unknown_callers == "drop",
                 called_number_headers=settings.called_number_headers,
+                early_prompts=settings.prompts == "early",
             ),
         )
 

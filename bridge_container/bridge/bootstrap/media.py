@@ -7,6 +7,7 @@ from bridge.adapters.media_settings import MediaSettings
 from bridge.adapters.media_worker_pool import WorkerPoolMediaEngine
 from bridge.adapters.settings import BridgeSettings, port_range
 from bridge.adapters.webrtc_socket import WebRtcSettings, WebRtcSocket
+from bridge.media.codec import WIDEBAND
 
 
 def build_media(settings: BridgeSettings) -> TickMediaEngine | WorkerPoolMediaEngine:
@@ -27,6 +28,7 @@ def build_media(settings: BridgeSettings) -> TickMediaEngine | WorkerPoolMediaEn
         advertised_hosts=(settings.media_host,),
         port_first=webrtc_first,
         port_last=webrtc_last,
+        maximum_playback_rate=WIDEBAND,  # rooms mix at no more: what browsers send above is wasted
     )
     if media.workers:
         return WorkerPoolMediaEngine(media, WebRtcSocket(webrtc))

@@ -27,6 +27,7 @@ from bridge.calls.media_engine import (
     LegStatistics,
     MediaError,
     MediaEvent,
+    MediaFullError,
 )
 from bridge.calls.reception import CallDecisions, Reception, reject
 from bridge.calls.sip_call import SipCall, call_subject
@@ -40,6 +41,7 @@ from bridge.sip.events import (
     ReinviteReceived,
     RequestRefused,
     SipEvent,
+    TransferReported,
 )
 from trunking.termination import Termination
 
@@ -77,6 +79,7 @@ class CallControl:
             ReinviteReceived: self._reinvite_received,
             InfoReceived: self._info_received,
             CallEnded: self._call_ended,
+            TransferReported: self._transfer_reported,
             RequestRefused: self._request_refused,
         }
 
@@ -143,6 +146,8 @@ class CallControl:
             self.end(call, failure.termination, failure.detail)
         except CallPlatformError as failure:
             self.end(call, failure.termination, failure.detail)
+        except MediaFullError as failure:
+            self.end(call, Termination.BRIDGE_FULL, str(failure))
         except MediaError as failure:
             self.end(call, Termination.MEDIA_WORKER_FAILED, str(failure))
         else:
@@ -217,6 +222,23 @@ class CallControl:
             await participant.send_dtmf(digit, duration_ms)
         except CallPlatformError as failure:
             log_call(call.record, "digit not passed on", logging.WARNING, detail=failure.detail)
+
+    def transfer(self, record_id: str, target: str) -> bool:
+        """Ask the peer of a connected call to call `target` instead; False when there is no such call."""
+        call = self._by_leg.get(record_id)
+        if call is None or call.state is not CallState.CONNECTED:
+            return False
+        call.step(self._ports.clock.utc(), "transfer_asked", target=target)
+        self._ports.signalling.transfer(call.handle, target)
+        return True
+
+    def _transfer_reported(self, event: TransferReported) -> None:
+        call = self._calls.get(event.call)
+        if call is None:
+            return
+        call.step(self._ports.clock.utc(), "transfer_reported", status=event.status)
+        if event.final and 200 <= event.status < 300:
+            self.end(call, Termination.TRANSFERRED, "the transfer was answered")
 
     # The end
 

@@ -19,6 +19,8 @@ class CallSettings:
     """Give no answer at all to strangers who call a number of no trunk or show wrong credentials."""
     called_number_headers: tuple[str, ...] = ()
     """Looked at before the Request-URI: `To`, `Diversion`, `P-Called-Party-ID`."""
+    early_prompts: bool = False
+    """Ask for digits before the answer, over early media (183), where the INVITE has an offer."""
     first_digit_timeout: float = 10.0
     """How long a caller may take to begin keying in."""
     digit_timeout: float = 5.0

@@ -148,8 +148,12 @@ class CallSetup:
         return f"{call.route.trunk.application_id}/entry:{call.leg_id}"
 
     async def _collect(self, call: SipCall, advance: Advance) -> None:
-        # Carriers pass on digits and prompts reliably only in an answered call.
-        self._answer(call)
+        if self._settings.early_prompts and call.media is not None:
+            self._ports.signalling.ring(call.handle, call.media.sdp)
+            self._step(call, "early_media")
+        else:
+            # Many carriers pass on digits and prompts only in an answered call.
+            self._answer(call)
         advance(call, Trigger.DIGITS_ASKED)
         self._step(call, "digits_asked")
         collection = DigitCollection(self._ports.scheduler, self._settings)

@@ -185,5 +185,9 @@ class MediaError(Exception):
     """The engine cannot do what was asked: no free port, unknown leg, dead worker."""
 
 
+class MediaFullError(MediaError):
+    """The engine works, and has no room for another leg: no free port, or its workers are at their limit."""
+
+
 class OfferRefusedError(MediaError):
     """A browser's SDP offer cannot be answered: malformed, or nothing in it that we support."""

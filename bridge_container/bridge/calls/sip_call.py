@@ -110,5 +110,8 @@ def quality_of(figures: LegStatistics) -> dict[str, float]:
         "round_trip_ms": figures.round_trip_ms,
         "concealed_ratio": figures.concealed_ratio,
         "mos": figures.mos,
+        "peer_loss_ratio": figures.peer_loss_ratio,
+        "peer_jitter_ms": figures.peer_jitter_ms,
+        "peer_mos": figures.peer_mos,
     }
     return {name: float(value) for name, value in measured.items() if value is not None}

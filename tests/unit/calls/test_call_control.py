@@ -17,6 +17,7 @@ from bridge.sip.events import (
     CallEnded,
     InfoReceived,
     ReinviteReceived,
+    TransferReported,
 )
 from tests.support.call_world import OFFER, CallWorld, invite_request, settle, trunk
 from tests.support.call_world import rule as changed_rule
@@ -209,8 +210,8 @@ async def test_platform_refusal_and_full_media_give_their_status() -> None:
     assert world.record_of(call).ladder[-1].detail["detail"] == "coordinator: 500"
     world.media.full = True
     call = await world.invite()
-    assert world.signalling.of(call) == [("reject", 503, 5)]
-    assert world.record_of(call).termination is Termination.MEDIA_WORKER_FAILED
+    assert world.signalling.of(call) == [("reject", 503, 10)]
+    assert world.record_of(call).termination is Termination.BRIDGE_FULL
 
 
 async def test_slow_platform_is_given_up() -> None:
@@ -367,3 +368,35 @@ async def test_illegal_trigger_is_counted_and_changes_nothing() -> None:
     assert world.reports.illegal_triggers == [("ringing", "acknowledged")]
     assert world.control.calls == 1
     assert replace(world.record_of(call)).termination is None
+
+
+async def test_answered_transfer_ends_the_call() -> None:
+    world = CallWorld()
+    call = await world.invite()
+    assert not world.control.transfer("no such call", "sip:x@y")
+    assert world.control.transfer(world.leg_of(call), "sip:+15550001111@carrier.example")
+    assert world.signalling.of(call)[-1] == ("transfer", "sip:+15550001111@carrier.example")
+    world.control.sip_event(TransferReported(call, 180, final=False))
+    await settle()
+    assert world.control.calls == 1
+    world.control.sip_event(TransferReported(call, 200, final=True))
+    await settle()
+    assert world.record_of(call).termination is Termination.TRANSFERRED
+
+
+async def test_refused_transfer_leaves_the_call() -> None:
+    world = CallWorld()
+    call = await world.invite()
+    world.control.transfer(world.leg_of(call), "sip:+15550001111@carrier.example")
+    world.control.sip_event(TransferReported(call, 486, final=True))
+    await settle()
+    assert world.control.calls == 1
+
+
+async def test_200_that_waited_for_a_prack_and_was_cancelled_is_no_answer() -> None:
+    world = CallWorld()
+    call = await world.invite()
+    world.control.sip_event(CallCancelled(call, ""))
+    await settle()
+    record = world.record_of(call)
+    assert (record.termination, record.sip_status, record.answered_at) == (Termination.CANCELLED, 487, None)

@@ -40,6 +40,24 @@ async def test_right_pin_joins_and_its_digits_go_nowhere() -> None:
     assert "4711" not in repr(world.reports.events)
 
 
+async def test_prompts_can_come_as_early_media() -> None:
+    world = CallWorld(
+        rules=(rule(pin_protection=PinProtection(enabled=True, default_pin="4711", max_attempts=1)),),
+        settings=CallSettings("bridge-1", early_prompts=True),
+    )
+    call = await world.invite()
+    assert [d[0] for d in world.signalling.of(call)] == ["ring", "ring_with_media"]
+    await world.digits(call, "4711")
+    assert world.signalling.of(call)[-1][0] == "answer"
+    assert world.record_of(call).answered_at is not None
+    wrong = await world.invite()
+    await world.digits(wrong, "0000")
+    assert world.signalling.of(wrong)[-1] == ("reject", 403, None)
+    assert world.record_of(wrong).answered_at is None
+    offerless = await world.invite(offer=None)
+    assert world.signalling.of(offerless)[-1][0] == "answer"
+
+
 async def test_wrong_pin_may_be_tried_again_up_to_the_rules_limit() -> None:
     world = protected(max_attempts=2)
     call = await world.invite()
