@@ -15,6 +15,7 @@ from bridge.adapters.rtp_udp import UdpPoller
 from bridge.adapters.webrtc_port import WebRtcPeerFactory
 from bridge.media.media_core import TICK_SECONDS, CoreEvent, MediaCore
 from bridge.media.media_leg import MediaLeg
+from bridge.media.room import Room
 
 _MAX_CATCH_UP = 40
 """Ticks stepped at once after a stall: 200 ms; older ones are given up."""
@@ -93,6 +94,13 @@ class MediaTick:
         self.ticks += 1
         self._timer = loop.call_at(max(self._begin + (self._tick + 1) * TICK_SECONDS, ended), self._run)
 
+    def _write(self, room: Room) -> None:
+        """Write what a room's step made."""
+        carried = self._carried
+        for leg_id, leg in room.legs.items():
+            if leg.outgoing.packets and leg_id in carried:
+                carried[leg_id][1].send(leg.take_packets())
+
     def advance(self, latest: int) -> None:
         """Drain, step every tick up to `latest`, write. Public for tests that step by hand."""
         now = latest * TICK_SECONDS
@@ -104,12 +112,12 @@ class MediaTick:
             packets = transport.drain()
             if packets:
                 leg.receive(packets, now)
+        for leg, transport in carried.values():
+            if leg.outgoing.packets:  # passed through
+                transport.send(leg.take_packets())
         core = self._core
         while self._tick < latest:
             self._tick += 1
-            core.step(self._tick, self._tick * TICK_SECONDS)
-        for leg, transport in carried.values():
-            if leg.outgoing.packets:
-                transport.send(leg.take_packets())
+            core.step(self._tick, self._tick * TICK_SECONDS, self._write)
         for event in core.take_events():
             self._notify(event)

@@ -7,6 +7,7 @@ Imports bridge.media.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.media.media_leg import MediaLeg
@@ -108,10 +109,15 @@ class MediaCore:
         room = self.rooms.get(room_name)
         return [] if room is None else [leg for leg in room.legs.values() if leg.present]
 
-    def step(self, tick: int, now: float) -> None:
-        """Advance the rooms whose turn it is; `now` is the tick's nominal time."""
+    def step(self, tick: int, now: float, stepped: Callable[[Room], None] | None = None) -> None:
+        """Advance the rooms whose turn it is; `now` is the tick's nominal time.
+
+        `stepped` is told each room right after its step, so that its packets need not wait for the others.
+        """
         for room in tuple(self._phases[tick % PHASES].values()):
             room.step(now)
+            if stepped is not None:
+                stepped(room)
             for leg in room.legs.values():
                 if leg.incoming.news:
                     self._tell_news(leg)
