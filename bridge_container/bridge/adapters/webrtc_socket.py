@@ -52,7 +52,10 @@ class WebRtcSettings:
         if not self.advertised_hosts:
             raise ValueError("advertised_hosts needs at least one address")
         for host in self.advertised_hosts:
-            ipaddress.ip_address(host)
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise ValueError(f"browsers can be told IP addresses only, not {host!r}") from None
 
 
 @dataclass(slots=True)

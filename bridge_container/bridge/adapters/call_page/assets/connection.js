@@ -106,9 +106,9 @@ export class Connection {
     clearInterval(this.levelTimer);
     this.levelTimer = setInterval(() => {
       analyser.getFloatTimeDomainData(samples);
-      let energy = 0;
-      for (const sample of samples) energy += sample * sample;
-      this.onLevel(Math.sqrt(energy / samples.length));
+      let peak = 0;
+      for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
+      this.onLevel(peak);
     }, LEVEL_INTERVAL);
     this.timers.push(this.levelTimer);
   }
