@@ -8,8 +8,10 @@ import sys
 import uvloop
 from pydantic import ValidationError
 
+from bridge.adapters.public_address import PublicAddressError
 from bridge.adapters.settings import UnknownSettingsError, load_settings
 from bridge.adapters.structured_logging import start_logging
+from bridge.bootstrap.addresses import with_addresses
 from bridge.bootstrap.service import serve
 
 
@@ -22,8 +24,13 @@ def main() -> int:
         return 2
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
-            name = "_".join(str(part) for part in fault["loc"]).upper()
-            sys.stderr.write(f"bridge: BRIDGE_{name}: {fault['msg']}\n")
+            name = "".join(f"BRIDGE_{part}: ".upper() for part in fault["loc"][:1])
+            sys.stderr.write(f"bridge: {name}{fault['msg']}\n")
+        return 2
+    try:
+        settings = with_addresses(settings)
+    except PublicAddressError as error:
+        sys.stderr.write(f"bridge: {error}\n")
         return 2
     logs = start_logging(settings.log_level, settings.id)
     try:

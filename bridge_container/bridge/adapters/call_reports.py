@@ -13,23 +13,32 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge.adapters.outbox import Outbox
+from trunking.aws.call_records import MAX_BATCH
 from trunking.aws.deployment import Deployment
 from trunking.call_record import CallRecord
 
 SOURCE = "trunkline"
 _ENTRIES = 10
 """Entries that PutEvents takes at once."""
-_RECORDS = 25
+_STATES = 200
+"""Records taken from the queue at once. Most are states of the same calls, of which only the last counts."""
+_LINGER = 0.1
+"""Seconds that a batch waits for more: a busy bridge writes a tenth as often, nobody sees the delay."""
+_EVENT_LINGER = 0.02
 _CAPACITY = 20_000
 
 
 class TableCallRecords:
     """Writes call records."""
 
-    def __init__(self, put: Callable[[CallRecord], None], lost: Callable[[int], None]) -> None:
-        """`put` blocks; it runs in the queue's thread."""
-        self._put = put
-        self._outbox = Outbox("call-records", self._deliver, capacity=_CAPACITY, batch=_RECORDS, lost=lost)
+    def __init__(
+        self, put_many: Callable[[Sequence[CallRecord]], Sequence[CallRecord]], lost: Callable[[int], None]
+    ) -> None:
+        """`put_many` takes `MAX_BATCH` records and returns those to be tried again; it blocks, in a thread."""
+        self._put_many = put_many
+        self._outbox = Outbox(
+            "call-records", self._deliver, capacity=_CAPACITY, batch=_STATES, lost=lost, linger=_LINGER
+        )
 
     def put(self, record: CallRecord) -> None:
         """Queue a record."""
@@ -44,10 +53,12 @@ class TableCallRecords:
         await self._outbox.close(seconds)
 
     def _deliver(self, records: Sequence[CallRecord]) -> Sequence[CallRecord]:
-        # Only the last state of a call within a batch needs to be written.
-        for record in {record.id: record for record in records}.values():
-            self._put(record)
-        return ()
+        last = list({record.id: record for record in records}.values())
+        return [
+            record
+            for start in range(0, len(last), MAX_BATCH)
+            for record in self._put_many(last[start : start + MAX_BATCH])
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,9 @@ class BusCallEvents:
 
     def __init__(self, deployment: Deployment, lost: Callable[[int], None]) -> None:
         self._deployment = deployment
-        self._outbox = Outbox("call-events", self._deliver, capacity=_CAPACITY, batch=_ENTRIES, lost=lost)
+        self._outbox = Outbox(
+            "call-events", self._deliver, capacity=_CAPACITY, batch=_ENTRIES, lost=lost, linger=_EVENT_LINGER
+        )
 
     def emit(self, kind: str, application_id: str | None, version: int, subject: Mapping[str, Any]) -> None:
         """Queue `sip.call.<kind>`."""

@@ -7,6 +7,7 @@ nothing of what it delivers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import deque
@@ -36,18 +37,23 @@ class Outbox(Generic[Item]):
         capacity: int,
         batch: int,
         lost: Callable[[int], None],
+        linger: float = 0.0,
     ) -> None:
-        """`deliver` runs in a thread, returns what has to be tried again; `lost` counts what was given up."""
+        """`deliver` runs in a thread, returns what has to be tried again; `lost` counts what was given up.
+
+        A batch that is not full waits `linger` seconds for more.
+        """
         self._name = name
         self._deliver = deliver
         self._capacity = capacity
         self._batch = batch
         self._lost = lost
+        self._linger = linger
         self._items: deque[Item] = deque()
         self._filled = asyncio.Event()
+        self._closed = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._task: asyncio.Task[None] | None = None
-        self._closing = False
 
     def __len__(self) -> int:
         return len(self._items)
@@ -66,7 +72,7 @@ class Outbox(Generic[Item]):
 
     async def close(self, seconds: float) -> None:
         """Deliver what is queued, for at most so long, then stop; what is left is counted as lost."""
-        self._closing = True
+        self._closed.set()
         self._filled.set()
         if self._task is not None:
             done, _ = await asyncio.wait([self._task], timeout=seconds)
@@ -81,11 +87,13 @@ class Outbox(Generic[Item]):
         pause = _FIRST_PAUSE
         while True:
             if not self._items:
-                if self._closing:
+                if self._closed.is_set():
                     return
                 self._filled.clear()
                 await self._filled.wait()
                 continue
+            if len(self._items) < self._batch:
+                await self._wait_for_more()
             batch = [self._items.popleft() for _ in range(min(self._batch, len(self._items)))]
             try:
                 again = await loop.run_in_executor(self._thread, self._deliver, batch)
@@ -99,3 +107,8 @@ class Outbox(Generic[Item]):
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:
                 pause = _FIRST_PAUSE
+
+    async def _wait_for_more(self) -> None:
+        if self._linger:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), self._linger)

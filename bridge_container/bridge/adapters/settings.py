@@ -62,7 +62,7 @@ class BridgeSettings(BaseSettings):
     tls_client_authorities: Path | None = None
     """Peers have to show a certificate that one of these authorities signed."""
     advertised_sip_host: str = ""
-    """Host in Contact and Via; needed when listening on a wildcard address."""
+    """Host in Contact and Via; needed when listening on a wildcard address. `auto`: the ECS task's own."""
     advertised_sip_host_ipv6: str = ""
     advertised_sip_port: Port = 0
     """Port in Contact for UDP; 0: the one listened on. TCP and TLS likewise."""
@@ -105,7 +105,7 @@ class BridgeSettings(BaseSettings):
     rtp_ports: str = "0-0"
     """`first-last`; 0-0: the system chooses."""
     advertised_media_host: str = ""
-    """Host in SDP; needed when `rtp_host` is a wildcard address."""
+    """Host in SDP; needed when `rtp_host` is a wildcard address. `auto`: the ECS task's own."""
     media_workers: Annotated[int, Field(ge=0, le=64)] = 0
     """Worker processes for media; 0: media runs in the signalling process."""
     media_initial_seconds: Seconds = 30.0

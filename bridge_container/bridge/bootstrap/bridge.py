@@ -78,7 +78,7 @@ class Bridge:
         self.platform = build_platform(settings, self.media, self._deployment)
         self.events = BusCallEvents(self._deployment, self.metrics.reports_lost("events"))
         self.records = TableCallRecords(
-            CallRecords(self._deployment).put, self.metrics.reports_lost("records")
+            CallRecords(self._deployment).put_many, self.metrics.reports_lost("records")
         )
         self.subscription = RoutingSubscription(
             self.table,
