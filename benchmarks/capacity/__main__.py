@@ -158,7 +158,8 @@ def describe(trial: Trial) -> str:
     heard = trial.heard
     return (
         f"{'passed' if trial.passed else 'failed'}, {100 * heard.frames_share:.2f} % of frames, "
-        f"delay p50 {1000 * heard.delay_p50:.1f} p99 {1000 * heard.delay_p99:.1f} ms ({heard.bursts} bursts), "
+        f"delay p50 {1000 * heard.delay_p50:.1f} p99 {1000 * heard.delay_p99:.1f} ms "
+        f"({heard.bursts} bursts), "
         f"{trial.micros:.0f} us, busy {100 * trial.busy:.0f} %, made up {100 * trial.made_up:.2f} %"
     )
 
@@ -175,7 +176,8 @@ def main() -> None:
         sys.exit("the capacity benchmark needs two cores: one for the engine, one for the load")
     os.sched_setaffinity(0, {cores[1]})
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    if os.geteuid() == 0:
+    names = [argument for argument in sys.argv[1:] if argument != "--real-time"]
+    if len(names) < len(sys.argv) - 1:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
     floors = {
         (codec, complexity): 1e6 * floor(codec, complexity)
@@ -186,7 +188,7 @@ def main() -> None:
         f" {'KiB/call':>8} {'set-up ms':>9}"
     )
     rows = [header]
-    for name in sys.argv[1:] or list(CASES):
+    for name in names or list(CASES):
         case = CASES[name]
         if case.native and not GStreamer.available():
             rows.append(f"{case.title:50} left out: GStreamer with srtpenc and opusenc is not installed")
@@ -196,7 +198,7 @@ def main() -> None:
         shown = trials.get(count) or trials[min(trials)]
         second = case.kind.sides[1].split(":")
         share = floors.get((second[1], case.kind.complexity)) if second[0] != "phone" else None
-        floor_text = f"{100 * share / shown.micros:4.0f} %" if share and not case.native else ""
+        floor_text = f"{100 * share / shown.micros:.0f} %" if share and not case.native else ""
         rows.append(
             f"{case.title:50} {count:5} {case.target or '':>6} {shown.micros:5.0f} {floor_text:>6}"
             f" {1000 * shown.heard.delay_p50:7.1f} {1000 * shown.heard.delay_p99:7.1f}"

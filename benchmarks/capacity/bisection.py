@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 def largest_passing(trial: Callable[[int], bool], start: int, *, precision: float = 0.05) -> int:
-    """The largest count that passed, within `precision` of one that failed; 0 when not even one passes.
+    """The largest count that passed, within `precision` of one that failed; 0 when not one passes.
 
-    Walks up or down from `start` by a quarter until passing and failing counts are known, then halves between.
+    Walks up or down from `start` by a quarter until both kinds of count are known, then halves between them.
     """
     passing, failing = 0, None
     count = max(start, 1)

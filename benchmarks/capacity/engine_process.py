@@ -76,6 +76,9 @@ async def _obey(
             pipe.send(address.port)
         case ("browser", str() as leg_id, str() as room, str() as offer):
             pipe.send(await engine.open_webrtc_leg(leg_id, room, leg_id, offer))
+        case ("close", str() as leg_id):
+            await engine.close_leg(leg_id)
+            pipe.send(leg_id)
         case ("usage", list() as leg_ids):
             pipe.send(await _usage(engine, leg_ids))
         case ("stop",):

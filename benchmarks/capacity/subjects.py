@@ -79,16 +79,40 @@ class BridgeEngine:
         self._process.start()
         self._pipe.recv()
         endpoints: list[Endpoint] = []
+        self._probes = max(count // 12, 1)
         before = self.cpu_seconds()
         for number in range(count):
-            for side, speaker in zip(kind.sides, _speakers(kind, number, max(count // 12, 1)), strict=True):
-                leg_id = f"{len(endpoints)}"
-                room = "all" if kind.one_room else f"room{number}"
-                endpoints.append(self._open(side, speaker, leg_id, room))
-                self._legs.append(leg_id)
+            endpoints += self._open_call(kind, number)
         browsers = sum(isinstance(endpoint, BrowserEndpoint) for endpoint in endpoints)
         self.set_up_seconds = (self.cpu_seconds() - before) / browsers if browsers else 0.0
         return endpoints
+
+    def _open_call(self, kind: CallKind, number: int) -> list[Endpoint]:
+        endpoints: list[Endpoint] = []
+        for place, (side, speaker) in enumerate(
+            zip(kind.sides, _speakers(kind, number, self._probes), strict=True)
+        ):
+            leg_id = f"{number}-{place}"
+            endpoints.append(self._open(side, speaker, leg_id, "all" if kind.one_room else f"room{number}"))
+            self._legs.append(leg_id)
+        return endpoints
+
+    def renew_call(self, kind: CallKind, number: int) -> list[Endpoint]:
+        """Close a call's legs and open them anew."""
+        for place in range(2):
+            leg_id = f"{number}-{place}"
+            self._legs.remove(leg_id)
+            self._pipe.send(("close", leg_id))
+            self._pipe.recv()
+        return self._open_call(kind, number)
+
+    def open_descriptors(self) -> int:
+        """How many files and sockets the engine's process holds."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
+    def figures(self) -> Usage:
+        """What the engine used, without its legs' counts."""
+        return self._ask([])
 
     def _open(self, side: str, speaker: Speaker, leg_id: str, room: str) -> Endpoint:
         if side.startswith("phone"):

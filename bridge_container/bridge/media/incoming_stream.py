@@ -127,6 +127,8 @@ class IncomingStream:
                 self.playout.comfort(packet.payload, now)
         elif self.forward_to is not None:
             self.latest_payload = packet.payload
+            if self.playout is not None:
+                self.playout.pass_through()
             self.forward_to.forward(packet, extended, self._timestamp)
         elif self.playout is not None:
             self.playout.insert(packet.timestamp, packet.payload, now)
@@ -134,6 +136,8 @@ class IncomingStream:
     def _receive_event(self, packet: RtpPacket, now: float) -> None:
         if self.forward_to is not None:
             self.forward_to.omit()
+        if self.playout is not None:
+            self.playout.pause(now)
         receiver = self._event_receiver
         if receiver is not None:
             digits = receiver.receive(packet.sequence_number, packet.timestamp, packet.payload, now)

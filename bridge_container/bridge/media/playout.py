@@ -30,6 +30,8 @@ _FADED = 0.12
 """Seconds of concealment after which there is only comfort noise."""
 _HUSH = 5.0
 """Seconds of comfort noise after the last packet; then the stream counts as silent."""
+_EVENT_SPACING = 0.06
+"""Seconds after a telephone-event packet in which no audio is missed: events may be 50 ms apart."""
 _LEARN_EACH = 8
 """Frames between two looks at the background noise."""
 
@@ -75,6 +77,7 @@ class Playout:
         self._concealment: Concealment | None = None
         self._made_up = 0
         """Samples made up without a break."""
+        self._paused_until = float("-inf")
         self._noise = ComfortNoise()
         self._until_learning = _LEARN_EACH
         self._hushed = 0
@@ -102,6 +105,15 @@ class Playout:
         """Take a comfort-noise packet (RFC 3389): the sender is silent by intention."""
         self._hushed = 0
         self._noise.level = level_of_payload(payload)
+
+    def pause(self, now: float) -> None:
+        """An event stands in place of audio (RFC 4733 section 2.5.1.2): nothing is lost or made up."""
+        self._hushed = 0
+        self._paused_until = now + _EVENT_SPACING
+
+    def pass_through(self) -> None:
+        """A packet of audio goes to the other leg as it is: heard, though not here."""
+        self.counts.played += self._frame
 
     def restart(self) -> None:
         """Another source: forget what waits, keep the counts."""
@@ -148,7 +160,7 @@ class Playout:
             payload = self._store.take()
             if payload is None:
                 return samples
-            samples = np.concatenate((samples, self._decoded(payload)))
+            samples = np.concatenate((samples, self._decoded(payload, now)))
         shorter = shorten(samples, self._rate)
         self.counts.shortened += len(samples) - len(shorter)
         return shorter
@@ -159,24 +171,24 @@ class Playout:
         if not self._dry:
             payload = store.take()
             if payload is not None:
-                return self._decoded(payload)
+                return self._decoded(payload, now)
         first = store.first()
         if self._dry:
             if first is None or not store.due(first, now):
-                return self._make_up(self._frame)
+                return self._make_up(self._frame, now)
             store.cursor = first
             self._dry = False
-            return self._decoded(store.waiting.pop(first))
+            return self._decoded(store.waiting.pop(first), now)
         if first is None:
             self._dry = True
-            return self._make_up(self._frame)
-        return self._bridge(first)
+            return self._make_up(self._frame, now)
+        return self._bridge(first, now)
 
-    def _decoded(self, payload: bytes) -> Samples:
+    def _decoded(self, payload: bytes, now: float) -> Samples:
         samples = self._decoder.decode(payload) if payload else None
         if samples is None or len(samples) == 0:
             self.counts.invalid += 1
-            made_up = self._make_up(self._frame)
+            made_up = self._make_up(self._frame, now)
             samples = np.zeros(self._frame, np.int16) if made_up is None else made_up
             self._advance(len(samples))
             return samples
@@ -192,7 +204,7 @@ class Playout:
             self._noise.learn(samples)
         return samples
 
-    def _bridge(self, first: int) -> Samples | None:
+    def _bridge(self, first: int, now: float) -> Samples | None:
         """Fill the gap between the cursor and the packet that waits behind it."""
         cursor = self._store.cursor
         gap = self._frame if cursor is None else int((first - cursor) / self._ticks)
@@ -204,15 +216,16 @@ class Playout:
                 self.counts.recovered += count
                 self._made_up = 0
                 return recovered
-        return self._make_up(count)
+        return self._make_up(count, now)
 
     def _advance(self, count: int) -> None:
         if self._store.cursor is not None:
             self._store.cursor += round(count * self._ticks)
 
-    def _make_up(self, count: int) -> Samples | None:
+    def _make_up(self, count: int, now: float) -> Samples | None:
         """`count` samples that nobody sent: concealment, then comfort noise, then nothing."""
-        if not self._history or self._made_up > _FADED * self._rate:
+        paused = now <= self._paused_until
+        if paused or not self._history or self._made_up > _FADED * self._rate:
             return self._hush(count)
         self._made_up += count
         self.counts.concealed += count
