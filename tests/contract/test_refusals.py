@@ -31,7 +31,7 @@ def test_authentication_fails_alike(served: ServedControlPlane) -> None:
     secret = application.api_secret
     now = int(time.time())
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    unsigned = jwt.encode({}, None, algorithm="none")
+    unsigned = jwt.encode({}, "", algorithm="none")
     tokens = {
         "missing": None,
         "empty": "",
@@ -136,6 +136,15 @@ def test_missing_and_mistyped_fields_are_all_named(client: httpx.Client) -> None
     body = assert_error(client.post("/inbound_trunks", json={"password": 5, "numbers": [1, "2"]}), 400, 4)
     assert body["exception_fields"]["name"] == "is a required field"
     assert set(body["exception_fields"]) == {"name", "numbers[0]", "password"}
+
+
+def test_errors_say_what_came_but_no_secret(client: httpx.Client) -> None:
+    body = assert_error(client.post("/inbound_trunks", json={**TRUNK, "numbers": ["555"]}), 400, 4)
+    assert "received '555'" in body["exception_fields"]["numbers[0]"]
+    body = assert_error(client.post("/inbound_trunks", json={**TRUNK, "name": "n" * 300}), 400, 4)
+    assert "(300 characters)" in body["exception_fields"]["name"]
+    body = assert_error(client.post("/inbound_trunks", json={**TRUNK, "password": "hunter2" * 50}), 400, 4)
+    assert "hunter2" not in json.dumps(body)
 
 
 def test_oversized_body(client: httpx.Client) -> None:

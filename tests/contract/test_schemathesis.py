@@ -1,4 +1,4 @@
-"""Generated requests, valid and not, against the served API: no 5xx, and every answer as the document says."""
+"""Generated requests, valid or not, against the served API: no 5xx, every answer as the document says."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import schemathesis
-from api_document.generation import PATH
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 from schemathesis.checks import CHECKS, load_all_checks
+
+from api_document.generation import PATH
 from tests.support.control_plane import ServedControlPlane, server_token
 
 load_all_checks()
@@ -27,16 +28,16 @@ schema: Any = schemathesis.openapi.from_path(str(PATH))
 
 
 @pytest.mark.filterwarnings("ignore")
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-def test_generated_requests(case: Case, served: ServedControlPlane) -> None:
+def test_generated_requests(case: Case[Any], served: ServedControlPlane) -> None:
     token = server_token(served.application)
-    checks = [CHECKS.get_one(name) for name in NAMES if name in CHECKS.get_all_names()]
+    checks: list[Any] = [CHECKS.get_one(name) for name in NAMES if name in CHECKS.get_all_names()]
     case.call_and_validate(
         base_url=served.url,
         checks=checks,

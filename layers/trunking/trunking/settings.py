@@ -11,6 +11,7 @@ from trunking.call import CALL_ID_PATTERN, CALL_TYPE_PATTERN
 from trunking.errors import InvalidInputError
 from trunking.numbers import is_country, parse_e164, parse_number_pattern
 from trunking.routing_rule import CallerConfig, DirectRouting, PinProtection, PinRouting
+from trunking.shown_value import shortened
 from trunking.source_addresses import parse_network
 from trunking.templates import TemplateError, check_custom_data, check_identifier_template
 from trunking.user import USER_ID_PATTERN
@@ -33,14 +34,14 @@ class TrunkSettings:
         faults: dict[str, str] = {}
         for index, number in enumerate(self.numbers):
             if parse_e164(number) is None:
-                faults[f"numbers[{index}]"] = "is not a phone number in E.164, such as +15551230001"
+                faults[f"numbers[{index}]"] = _unlike("a phone number in E.164, such as +15551230001", number)
         for index, address in enumerate(self.allowed_ips):
             if parse_network(address) is None:
-                faults[f"allowed_ips[{index}]"] = "is not an IPv4 or IPv6 address or CIDR block"
+                faults[f"allowed_ips[{index}]"] = _unlike("an IPv4 or IPv6 address or CIDR block", address)
         _check_repetition("numbers", self.numbers, faults)
         _check_repetition("allowed_ips", self.allowed_ips, faults)
         if self.country is not None and not is_country(self.country):
-            faults["country"] = "is not an ISO 3166 alpha-2 code in capitals, such as US"
+            faults["country"] = _unlike("an ISO 3166 alpha-2 code in capitals, such as US", self.country)
         _refuse(faults)
 
 
@@ -69,7 +70,9 @@ class RuleSettings:
         ):
             for index, pattern in enumerate(patterns):
                 if parse_number_pattern(pattern) is None:
-                    faults[f"{name}[{index}]"] = "is neither an E.164 number nor a prefix such as +1212*"
+                    faults[f"{name}[{index}]"] = _unlike(
+                        "an E.164 number or a prefix such as +1212*", pattern
+                    )
             _check_repetition(name, patterns, faults)
         _check_repetition("trunk_ids", self.trunk_ids, faults)
         self._check_routing(faults)
@@ -84,10 +87,13 @@ class RuleSettings:
             faults["pin_routing_configs"] = reason
         direct = self.direct_routing
         if direct is not None and CALL_TYPE_PATTERN.fullmatch(direct.call_type) is None:
-            faults["direct_routing_configs.call_type"] = f"does not match {CALL_TYPE_PATTERN.pattern}"
+            faults["direct_routing_configs.call_type"] = _unlike(
+                f"a call type of the form {CALL_TYPE_PATTERN.pattern}", direct.call_type
+            )
         webhook = None if self.pin_routing is None else self.pin_routing.custom_webhook_url
         if webhook is not None and not _is_https_url(webhook):
-            faults["pin_routing_configs.custom_webhook_url"] = "is not an https URL"
+            # Not what was received: a webhook's address may carry a token.
+            faults["pin_routing_configs.custom_webhook_url"] = "has to be an https URL with a host"
 
     def _check_templates(self, faults: dict[str, str]) -> None:
         ids = [("caller_configs.id", self.caller.id, USER_ID_PATTERN)]
@@ -124,7 +130,12 @@ class RuleSettings:
 
 def _check_repetition(name: str, values: Sequence[str], faults: dict[str, str]) -> None:
     if len(set(values)) != len(values):
-        faults[name] = "names something twice"
+        twice = next(value for index, value in enumerate(values) if value in values[:index])
+        faults[name] = f"names {shortened(twice)} twice"
+
+
+def _unlike(expected: str, received: str) -> str:
+    return f"has to be {expected}; received {shortened(received)}"
 
 
 def _is_https_url(text: str) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trunking.aws.deployment import Deployment
-from trunking.aws.items import application_pk, from_item, key, read_time, to_item, write_time
+from trunking.aws.items import Item, application_pk, from_item, key, read_time, to_item, write_time
 from trunking.aws.service_errors import translated
 from trunking.aws.trunk_table import read_item
 from trunking.call_record import CallRecord, LadderStep
@@ -20,6 +20,8 @@ DEFAULT_LIFETIME = timedelta(days=30)
 DEPLOYMENT_PK = "CALLS"
 """Where the records of calls are that no trunk, and so no application, could be found for."""
 MAX_PAGE = 100
+MAX_BATCH = 25
+"""Records that BatchWriteItem takes at once."""
 _TIMES = ("received_at", "answered_at", "ended_at")
 _TEXTS = (
     "id",
@@ -55,19 +57,40 @@ class CallRecords:
 
     def put(self, record: CallRecord) -> None:
         """Write or replace a record. It expires `lifetime` after its last write."""
+        with translated("DynamoDB"):
+            self._deployment.dynamodb.put_item(TableName=self._deployment.table, Item=self._item(record))
+
+    def put_many(self, records: Sequence[CallRecord]) -> Sequence[CallRecord]:
+        """Write or replace up to `MAX_BATCH` records of different calls; returns those that are not written.
+
+        Raises what `put` raises, and nothing is known of any of them then.
+        """
+        table = self._deployment.table
+        writes = [{"PutRequest": {"Item": self._item(record)}} for record in records]
+        with translated("DynamoDB"):
+            answer = self._deployment.dynamodb.batch_write_item(
+                RequestItems={table: writes}  # type: ignore[dict-item]
+            )
+        # Throttled single writes are no error of the request.
+        left = {
+            (request["PutRequest"]["Item"]["pk"]["S"], request["PutRequest"]["Item"]["sk"]["S"])
+            for request in answer.get("UnprocessedItems", {}).get(table, ())
+        }
+        return [record for record in records if (_pk(record.application_id), _sk(record)) in left]
+
+    def _item(self, record: CallRecord) -> Item:
         last = record.ended_at or record.answered_at or record.received_at
         item: dict[str, Any] = {name: getattr(record, name) for name in _TEXTS}
         item |= {name: write_time(at) for name in _TIMES if (at := getattr(record, name)) is not None}
         item |= {
             "pk": _pk(record.application_id),
-            "sk": f"CALL#{record.id}",
+            "sk": _sk(record),
             "termination": None if record.termination is None else record.termination.value,
             "quality": json.dumps(dict(record.quality)),
             "ladder": json.dumps([_step(step) for step in record.ladder], ensure_ascii=False),
             "expires_at": int((last + self._lifetime).timestamp()),
         }
-        with translated("DynamoDB"):
-            self._deployment.dynamodb.put_item(TableName=self._deployment.table, Item=to_item(item))
+        return to_item(item)
 
     def get(self, application_id: str | None, record_id: str) -> CallRecord | None:
         """One record."""
@@ -101,6 +124,10 @@ class CallRecords:
 
 def _pk(application_id: str | None) -> str:
     return DEPLOYMENT_PK if application_id is None else application_pk(application_id)
+
+
+def _sk(record: CallRecord) -> str:
+    return f"CALL#{record.id}"
 
 
 def _step(step: LadderStep) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Leftovers:
                     QueueUrl=url, AttributeNames=["QueueArn", "CreatedTimestamp"]
                 )
                 attributes = answer["Attributes"]
-                if now.timestamp() - int(attributes["CreatedTimestamp"]) < SETTLED_AFTER.total_seconds():
+                if now.timestamp() - float(attributes["CreatedTimestamp"]) < SETTLED_AFTER.total_seconds():
                     return 0
                 subscription = subscriptions.get(attributes["QueueArn"])
                 if subscription is not None:

@@ -42,7 +42,7 @@ _HEADERS = {
 
 
 @dataclass(frozen=True)
-class _Reached:
+class Reached:
     """The deployment that this process reaches, kept while its environment stays the same."""
 
     names: tuple[Deployment, str | None]
@@ -58,7 +58,7 @@ class Api:
     ) -> None:
         self._operations = {(operation.method, operation.path): operation for operation in operations}
         self._now = now
-        self._reached: _Reached | None = None
+        self._reached: Reached | None = None
         self._logger = Logger()
         self._metrics = Metrics()
 
@@ -101,17 +101,18 @@ class Api:
         raise ApiError(404, DOES_NOT_EXIST, f"{path[:200]} does not exist")
 
     def _run(self, operation: Operation, request: Request, started: float) -> Answer:
-        reached = self._reach()
+        reached = self.reach()
         application = authenticate(request, reached.applications)
         body = read_body(request, operation.request) if operation.request is not None else None
         query = read_query(request, operation.query) if operation.query is not None else None
         call = ApiCall(request, application, reached.deployment, self._now(), started, body, query)
         return operation.run(call)
 
-    def _reach(self) -> _Reached:
+    def reach(self) -> Reached:
+        """The deployment that the environment names now."""
         names = (Deployment.from_environment(), os.environ.get("AWS_ENDPOINT_URL"))
         if self._reached is None or self._reached.names != names:
-            self._reached = _Reached(names, names[0], Applications(names[0]))
+            self._reached = Reached(names, names[0], Applications(names[0]))
         return self._reached
 
     def _report(

@@ -10,9 +10,12 @@ from pydantic_core import from_json
 
 from trunking.http.api_errors import INPUT, TOO_LARGE, ApiError, invalid
 from trunking.http.request import Request
+from trunking.shown_value import shortened
 
 MAX_BODY = 64 * 1024
 _MAX_FAULTS = 20
+_SECRET = frozenset({"password", "default_pin", "challenge", "custom_webhook_url"})
+"""Fields whose values no answer repeats."""
 
 
 def read_body(request: Request, model: type[BaseModel]) -> BaseModel:
@@ -50,8 +53,11 @@ def validate(model: type[BaseModel], value: Mapping[str, Any]) -> BaseModel:
 
 def _faults(error: ValidationError) -> dict[str, str]:
     faults: dict[str, str] = {}
-    for fault in error.errors(include_url=False, include_input=False, include_context=False)[:_MAX_FAULTS]:
-        faults.setdefault(_place(fault["loc"]), _reason(fault["type"], fault["msg"]))
+    for fault in error.errors(include_url=False, include_context=False)[:_MAX_FAULTS]:
+        reason = _reason(fault["type"], fault["msg"])
+        if fault["type"] != "missing" and not _SECRET.intersection(fault["loc"]):
+            reason = f"{reason}; received {shortened(fault['input'])}"
+        faults.setdefault(_place(fault["loc"]), reason)
     return faults
 
 
