@@ -53,6 +53,9 @@ class BridgeSettings(BaseSettings):
     sip_host: Names = ("127.0.0.1",)
     """Addresses to listen on, separated by commas; IPv6 ones without brackets."""
     sip_port: Port = 5060
+    sip_direct_port: Port | None = None
+    """A second UDP port, which Contact names: behind a load balancer, in-dialog requests come past it, and a
+    load balancer mistakes them for its own flows when they come to the port that it sends to."""
     sip_tcp_port: Port | None = None
     """TCP is served when this is set."""
     sip_tls_port: Port | None = None

@@ -42,6 +42,7 @@ class SipListeners:
             bound = SipUdpSocket(host, port, metrics.refused)
             self._udp.append(bound)
             port = bound.port
+        self._direct_port = self._bind_direct()
         if settings.sip_tcp_port is not None:
             self._tcp = self._streams(Transport.TCP, settings.sip_tcp_port)
         if settings.sip_tls_port is not None:
@@ -69,7 +70,7 @@ class SipListeners:
         """What Contact and Via show."""
         settings = self._settings
         shown = {
-            Transport.UDP: settings.advertised_sip_port,
+            Transport.UDP: settings.advertised_sip_port or self._direct_port,
             Transport.TCP: settings.advertised_sip_tcp_port,
             Transport.TLS: settings.advertised_sip_tls_port,
         }
@@ -90,6 +91,17 @@ class SipListeners:
             bound.close(loop)
         for listener in (*self._tcp, *self._tls):
             await listener.close()
+
+    def _bind_direct(self) -> int:
+        """Bind the port for what comes past a load balancer; 0 where there is none."""
+        port = self._settings.sip_direct_port
+        if port is None:
+            return 0
+        for host in self._settings.sip_host:
+            bound = SipUdpSocket(host, port, self._metrics.refused)
+            self._udp.append(bound)
+            port = bound.port
+        return port
 
     def _streams(self, transport: Transport, port: int) -> list[SipStreamListener]:
         listeners = []
