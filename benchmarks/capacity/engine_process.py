@@ -52,7 +52,13 @@ async def _serve(pipe: Connection, engine: TickMediaEngine) -> None:
     running: set[asyncio.Task[None]] = set()
 
     def read() -> None:
-        task = loop.create_task(_obey(pipe, engine, pipe.recv(), stopped))
+        try:
+            command = pipe.recv()
+        except EOFError:  # the load generator was ended
+            loop.remove_reader(pipe.fileno())
+            stopped.set()
+            return
+        task = loop.create_task(_obey(pipe, engine, command, stopped))
         running.add(task)
         task.add_done_callback(running.discard)
 
