@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-READY_TIMEOUT = 20.0
+READY_TIMEOUT = 60.0
 STOP_TIMEOUT = 8.0
 LOG_TAIL = 15
 """Lines of the log that a failure shows."""

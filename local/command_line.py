@@ -45,12 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--directory", default=os.environ.get("TRUNKLINE_LOCAL_DIRECTORY", str(DEFAULT_DIRECTORY))
     )
     demo.add_argument("--recordings", metavar="PATH", help="keep what was said and heard, as WAV files")
+    demo.add_argument("--without-browser", action="store_true", help="an aiortc peer in place of Chromium")
     parsed = parser.parse_args(arguments)
     try:
         if parsed.command == "demo":
-            return demonstrate(
-                Path(parsed.directory).absolute(), parsed.recordings and Path(parsed.recordings)
-            )
+            return demonstrate(parsed)
         if parsed.command == "stop":
             return stop_stack(Path(parsed.directory).absolute())
         return run_stack(read_settings(parsed))
@@ -73,12 +72,14 @@ def run_stack(settings: LocalSettings) -> int:
         return asyncio.run(_serve(settings, say))
 
 
-def demonstrate(directory: Path, recordings: Path | None) -> int:
+def demonstrate(parsed: argparse.Namespace) -> int:
     """Place one call and report it."""
     # Only now: --help should not wait for numpy.
     from local.demo.command import run_demonstration
 
-    return asyncio.run(run_demonstration(directory, recordings))
+    recordings = Path(parsed.recordings) if parsed.recordings else None
+    use_browser = False if parsed.without_browser else None
+    return asyncio.run(run_demonstration(Path(parsed.directory).absolute(), recordings, use_browser))
 
 
 def stop_stack(directory: Path) -> int:

@@ -31,6 +31,9 @@ class LocalSettings:
     """Address that phones are told to send to; empty: `sip_host`."""
     rtp_ports: str = "20000-20999"
     platform: str = "embedded"
+    digest_algorithms: str = "MD5"
+    """What trunks are challenged with. Many softphones abort at a challenge that they do not know, even
+    beside one that they do; the demonstration's password is random and long enough for MD5."""
     fresh: bool = False
     """Forget the saved state."""
     stop_with_parent: bool = False
@@ -82,6 +85,12 @@ def add_run_arguments(parser: argparse.ArgumentParser, environment: Mapping[str,
     )
     add("--rtp-ports", defaults.rtp_ports, "UDP ports of RTP; 0: any", metavar="LOW-HIGH")
     add("--platform", defaults.platform, "where calls live: embedded or stream", metavar="NAME")
+    add(
+        "--digest-algorithms",
+        defaults.digest_algorithms,
+        "challenges to phones: MD5, SHA-256, SHA-512-256, separated by commas",
+        metavar="NAMES",
+    )
     parser.add_argument("--fresh", action="store_true", help="forget trunks, rules and calls of earlier runs")
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="stop when the program that started this one ends"
@@ -106,6 +115,7 @@ def read_settings(arguments: argparse.Namespace) -> LocalSettings:
         public_host=arguments.public_host,
         rtp_ports=_port_range("--rtp-ports", arguments.rtp_ports),
         platform=arguments.platform,
+        digest_algorithms=arguments.digest_algorithms,
         fresh=arguments.fresh,
         stop_with_parent=arguments.stop_with_parent,
     )

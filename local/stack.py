@@ -23,6 +23,7 @@ from local.aws.saved_state import restore_state, save_state
 from local.aws.server import AwsServer
 from local.aws.template import REGION, Template, load_template
 from local.bridge_process import BridgeProcess
+from local.call_announcements import CallAnnouncements
 from local.change_stream import ChangeStream
 from local.demonstration import (
     APPLICATION_ID,
@@ -44,6 +45,7 @@ SOURCE_ROOTS = (ROOT / "layers" / "trunking", ROOT / "functions", ROOT / "bridge
 DRAIN_SECONDS = 1
 """Running calls end soon after Ctrl-C; nobody waits for a call on a development machine."""
 SAVE_INTERVAL = 10.0
+FREE_PORT_TRIES = 20
 
 Progress = Callable[[str], None]
 
@@ -84,18 +86,26 @@ class RunningStack:
 
 def free_port(host: str, port: int, flag: str) -> int:
     """`port`, or one that is free for 0, for UDP and TCP alike; raises `PortTakenError`."""
+    for _ in range(1 if port else FREE_PORT_TRIES):
+        try:
+            return _bindable(host, port)
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+    raise PortTakenError(
+        f"{host} port {port} cannot be used: {why}. "
+        f'Choose another one:  make run ARGS="{flag} {port + 20 if port else 0}"'
+    )
+
+
+def _bindable(host: str, port: int) -> int:
+    """The port once both transports could bind it; raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tcp.bind((host, port))
-            bound: int = tcp.getsockname()[1]
-            udp.bind((host, bound))
-        except OSError as error:
-            raise PortTakenError(
-                f"{host} port {port} cannot be used: {os.strerror(error.errno or 0)}. "
-                f'Choose another one:  make run ARGS="{flag} {port + 20 if port else 0}"'
-            ) from error
+        tcp.bind((host, port))
+        bound: int = tcp.getsockname()[1]
+        # The kernel chose a port that is free for TCP; a call's audio may have it for UDP.
+        udp.bind((host, bound))
         return bound
 
 
@@ -152,6 +162,9 @@ class Stack:
             self._progress("Starting the local Stream ...")
             stream_url, stream_websocket_url = await self._start_stream(application)
         self._progress("Starting the bridge ...")
+        announcements = CallAnnouncements(session, Deployment.from_environment().bus, self._progress)
+        await asyncio.to_thread(announcements.start)
+        self._parts.push_async_callback(asyncio.to_thread, announcements.stop)
         call_url = await self._start_bridge(deployed, sip_port, call_port)
         return RunningStack(
             api_url=api_url,
@@ -272,6 +285,7 @@ class Stack:
             "BRIDGE_CALL_ACCESS": "open",
             "BRIDGE_CALL_APPLICATION": APPLICATION_ID,
             "BRIDGE_PLATFORM": settings.platform,
+            "BRIDGE_DIGEST_ALGORITHMS": settings.digest_algorithms,
             "BRIDGE_DRAIN_SECONDS": str(DRAIN_SECONDS),
         }
         self._bridge = BridgeProcess(environment, settings.directory)

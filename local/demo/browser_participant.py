@@ -12,7 +12,6 @@ import numpy as np
 from local.demo.chromium import Page, chromium
 from local.demo.timeline import Timeline, resample
 
-NAME = "Browser"
 RATE = 48000
 LISTENING = Path(__file__).with_name("listening_script.js")
 
@@ -37,9 +36,7 @@ class BrowserParticipant:
 
 
 @asynccontextmanager
-async def browser_in_call(
-    call_url: str, microphone: Path, name: str = NAME
-) -> AsyncIterator[BrowserParticipant]:
+async def browser_in_call(call_url: str, microphone: Path, name: str) -> AsyncIterator[BrowserParticipant]:
     """Open the call page as a person does, and join; raises `BrowserError` when that fails."""
     async with chromium(microphone=microphone) as browser:
         page = await browser.open(call_url, script=LISTENING.read_text())

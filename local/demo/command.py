@@ -11,22 +11,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from local.demo.chromium import BrowserError
-from local.demo.demonstration_call import DemonstrationFailedError, place_call
+from local.demo.demonstration_call import place_call
+from local.demo.demonstration_error import DemonstrationFailedError
 from local.demo.report import describe
 from local.ready_file import LocalStack, read_ready_file
 
-START_TIMEOUT = 40.0
+START_TIMEOUT = 90.0
 ROOT = Path(__file__).parents[2]
 
 
-async def run_demonstration(directory: Path, recordings: Path | None) -> int:
+async def run_demonstration(directory: Path, recordings: Path | None, use_browser: bool | None) -> int:
     """Place one call; the exit code: 0 only when each understood the other."""
     with tempfile.TemporaryDirectory(prefix="trunkline-demo-") as temporary:
         kept = recordings or Path(temporary)
         kept.mkdir(parents=True, exist_ok=True)
         try:
             async with _some_stack(directory, Path(temporary)) as stack:
-                report = await place_call(stack, kept, say)
+                report = await place_call(stack, kept, say, use_browser=use_browser)
         except (DemonstrationFailedError, BrowserError) as error:
             print(f"The demonstration failed: {error}", file=sys.stderr)
             return 1

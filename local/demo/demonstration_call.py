@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from local.demo.aiortc_participant import aiortc_in_call
 from local.demo.browser_participant import browser_in_call
+from local.demo.chromium import find_chromium
 from local.demo.comparison import Comparison, compare
+from local.demo.demonstration_error import DemonstrationFailedError
 from local.demo.timeline import SAMPLE_RATE, Timeline, write_wav
 from local.demo.voice import browser_voice, phone_voice
 from local.ready_file import LocalStack
@@ -32,10 +35,6 @@ MAX_SETUP_SECONDS = 0.3
 MAX_DELAY_SECONDS = 0.12
 
 
-class DemonstrationFailedError(Exception):
-    """The call did not come about; says why."""
-
-
 @dataclass(frozen=True)
 class CallReport:
     """What was measured."""
@@ -44,6 +43,8 @@ class CallReport:
     seconds_to_answer: float
     phone_to_browser: Comparison
     browser_to_phone: Comparison
+    listener: str = "Browser"
+    """Who was in the call."""
 
     @property
     def audible_both_ways(self) -> bool:
@@ -59,8 +60,8 @@ class CallReport:
                 f"set-up took {self.seconds_to_answer * 1000:.0f} ms, target {MAX_SETUP_SECONDS * 1000:.0f}"
             )
         for name, direction in (
-            ("phone to browser", self.phone_to_browser),
-            ("browser to phone", self.browser_to_phone),
+            (f"phone to {self.listener.lower()}", self.phone_to_browser),
+            (f"{self.listener.lower()} to phone", self.browser_to_phone),
         ):
             if not direction.understood:
                 found.append(f"{name}: not understood")
@@ -110,8 +111,15 @@ async def _phone_program() -> AsyncIterator[_PhoneProgram]:
         await process.wait()
 
 
-async def place_call(stack: LocalStack, directory: Path, say: Callable[[str], None]) -> CallReport:
-    """Call the stack's number and measure; recordings stay in `directory`."""
+async def place_call(
+    stack: LocalStack, directory: Path, say: Callable[[str], None], *, use_browser: bool | None = None
+) -> CallReport:
+    """Call the stack's number and measure; recordings stay in `directory`.
+
+    The other side is a browser where there is one, unless `use_browser` says otherwise.
+    """
+    with_browser = find_chromium() is not None if use_browser is None else use_browser
+    join_call = browser_in_call if with_browser else aiortc_in_call
     phone_says, browser_says = await asyncio.gather(
         asyncio.to_thread(phone_voice), asyncio.to_thread(browser_voice)
     )
@@ -120,8 +128,12 @@ async def place_call(stack: LocalStack, directory: Path, say: Callable[[str], No
     write_wav(
         microphone, np.concatenate([browser_says, np.zeros(int(PAUSE_SECONDS * SAMPLE_RATE), np.float32)])
     )
-    say("A browser opens the call page and joins ...")
-    async with browser_in_call(stack.call_url, microphone) as browser, _phone_program() as phone:
+    if with_browser:
+        say("A browser opens the call page and joins ...")
+    else:
+        say("An aiortc peer joins the call in place of a browser ...")
+    listener = "Browser" if with_browser else "Peer"
+    async with join_call(stack.call_url, microphone, listener) as browser, _phone_program() as phone:
         say(f"A phone calls {stack.number} ...")
         order = {
             "host": stack.sip_host,
@@ -156,4 +168,5 @@ async def place_call(stack: LocalStack, directory: Path, say: Callable[[str], No
         seconds_to_answer=answered["seconds_to_answer"],
         phone_to_browser=compare(phone_said, browser_heard),
         browser_to_phone=compare(said_in_call, phone_heard),
+        listener=listener,
     )

@@ -12,8 +12,8 @@ def describe(report: CallReport) -> str:
     lines = [
         "",
         f"Call set-up: {report.seconds_to_answer * 1000:.0f} ms from INVITE to answer, ringing after {ring}",
-        _direction("Browser heard the phone", report.phone_to_browser),
-        _direction("Phone heard the browser", report.browser_to_phone),
+        _direction(f"{report.listener} heard the phone", report.phone_to_browser),
+        _direction(f"Phone heard the {report.listener.lower()}", report.browser_to_phone),
         "",
     ]
     if report.shortcomings:

@@ -12,15 +12,21 @@ from local.demo.report import describe
 from local.demo.timeline import Timeline
 from local.ready_file import LocalStack
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(find_chromium() is None, reason="Chromium is not installed: apt-get install chromium"),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+without_chromium = pytest.mark.skipif(
+    find_chromium() is None, reason="Chromium is not installed: apt-get install chromium"
+)
 
 
-async def test_phone_and_browser_understand_each_other(stack: LocalStack, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "use_browser", [pytest.param(True, marks=without_chromium), False], ids=["chromium", "aiortc"]
+)
+async def test_phone_and_call_understand_each_other(
+    stack: LocalStack, tmp_path: Path, use_browser: bool
+) -> None:
     said: list[str] = []
-    report = await place_call(stack, tmp_path, said.append)
+    report = await place_call(stack, tmp_path, said.append, use_browser=use_browser)
     assert report.audible_both_ways, describe(report)
     assert report.seconds_to_answer < MAX_SETUP_SECONDS
     for direction in (report.phone_to_browser, report.browser_to_phone):
