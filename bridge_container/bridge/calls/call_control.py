@@ -133,7 +133,7 @@ class CallControl:
         self._idle.clear()
         ports.meters.active(len(self._calls))
         self._advance(call, Trigger.ROUTED)
-        ports.records.put(call.record)
+        ports.records.put(call.snapshot())
         self._emit(call, "received")
         log_call(call.record, "call received", source=call.record.source, rule_id=call.route.rule.id)
         call.setup = self._start(self._run_setup(call))
@@ -161,7 +161,7 @@ class CallControl:
     def _connected(self, call: SipCall) -> None:
         ports = self._ports
         ports.meters.answered(ports.clock.monotonic() - call.began)
-        ports.records.put(call.record)
+        ports.records.put(call.snapshot())
         self._emit(call, "answered", codec=call.record.codec)
         log_call(call.record, "call answered", codec=call.record.codec)
         limit = self._settings.max_duration
@@ -312,7 +312,7 @@ class CallControl:
         seconds = ports.clock.monotonic() - call.began
         ports.meters.ended(termination, answered=call.answered, seconds=seconds)
         ports.meters.active(len(self._calls))
-        ports.records.put(call.record)
+        ports.records.put(call.snapshot())
         self._emit(
             call,
             "ended" if call.answered else "rejected",

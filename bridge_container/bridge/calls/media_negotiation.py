@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 
 from bridge.calls.media_engine import Codec, PhoneLegParameters, RtpAddress, SrtpKeys
@@ -91,6 +92,7 @@ def leg_parameters(media: NegotiatedMedia) -> PhoneLegParameters:
     )
 
 
+@lru_cache(maxsize=4096)
 def _is_usable(host: str) -> bool:
     try:
         return not ip_address(host).is_unspecified

@@ -168,15 +168,11 @@ class Reception:
         found: Identified,
     ) -> SipCall:
         at = self._ports.clock.utc()
-        record = replace(
-            record,
-            ladder=(
-                LadderStep(record.received_at, "invite_received", {"source": record.source}),
-                LadderStep(at, "authenticated", {"by": "digest" if found.by_digest else "source"}),
-                LadderStep(at, "routed", {"rule_id": route.rule.id, "call_cid": record.call_cid}),
-            ),
-        )
-        return SipCall(event.call, record, source, now, route, inbound, event.offer, call=route.call)
+        call = SipCall(event.call, record, source, now, route, inbound, event.offer, call=route.call)
+        call.step(record.received_at, "invite_received", source=record.source)
+        call.step(at, "authenticated", by="digest" if found.by_digest else "source")
+        call.step(at, "routed", rule_id=route.rule.id, call_cid=record.call_cid)
+        return call
 
     def _refuse(self, event: InviteReceived, record: CallRecord, why: Rejection | Refusal) -> None:
         reject(self._ports.signalling, event.call, why.termination)

@@ -45,6 +45,7 @@ class SipCall:
     timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     events_emitted: int = 0
     dtmf_count: int = 0
+    ladder: list[LadderStep] = field(default_factory=list)
 
     @property
     def leg_id(self) -> str:
@@ -66,8 +67,12 @@ class SipCall:
 
     def step(self, at: datetime, what: str, **detail: Any) -> None:
         """Add a step to the ladder."""
-        if len(self.record.ladder) < LADDER_LENGTH:
-            self.record = replace(self.record, ladder=(*self.record.ladder, LadderStep(at, what, detail)))
+        if len(self.ladder) < LADDER_LENGTH:
+            self.ladder.append(LadderStep(at, what, detail))
+
+    def snapshot(self) -> CallRecord:
+        """The record as it stands, with its ladder."""
+        return replace(self.record, ladder=tuple(self.ladder))
 
     def finish(
         self, at: datetime, termination: Termination, status: int | None, figures: LegStatistics

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+
+
+class Block(NamedTuple):
+    """A block of addresses, by the leading bits that they share."""
+
+    version: int
+    prefix_length: int
+    prefix: int
 
 
 @lru_cache(maxsize=4096)
@@ -29,48 +37,48 @@ class SourceIndex:
     """Allowed addresses and blocks of all trunks."""
 
     def __init__(self) -> None:
-        self._trunks_of_network: dict[Network, set[str]] = {}
-        self._networks_of_trunk: dict[str, tuple[Network, ...]] = {}
+        self._trunks_of_block: dict[Block, set[str]] = {}
+        self._blocks_of_trunk: dict[str, tuple[Block, ...]] = {}
         self._prefix_uses: dict[tuple[int, int], int] = {}
 
     def set_trunk(self, trunk_id: str, allowed: Iterable[str]) -> None:
         """Let `trunk_id` take calls from `allowed`, and from nowhere else."""
         self.remove_trunk(trunk_id)
-        networks = tuple({ip_network(text, strict=False) for text in allowed})
-        if not networks:
+        blocks = tuple({_block(text) for text in allowed})
+        if not blocks:
             return
-        self._networks_of_trunk[trunk_id] = networks
-        for network in networks:
-            holders = self._trunks_of_network.setdefault(network, set())
+        self._blocks_of_trunk[trunk_id] = blocks
+        for block in blocks:
+            holders = self._trunks_of_block.setdefault(block, set())
             if not holders:
-                key = (network.version, network.prefixlen)
+                key = (block.version, block.prefix_length)
                 self._prefix_uses[key] = self._prefix_uses.get(key, 0) + 1
             holders.add(trunk_id)
 
     def remove_trunk(self, trunk_id: str) -> None:
         """Forget a trunk's sources; an unknown trunk is no error."""
-        for network in self._networks_of_trunk.pop(trunk_id, ()):
-            holders = self._trunks_of_network[network]
+        for block in self._blocks_of_trunk.pop(trunk_id, ()):
+            holders = self._trunks_of_block[block]
             holders.discard(trunk_id)
             if not holders:
-                del self._trunks_of_network[network]
-                key = (network.version, network.prefixlen)
+                del self._trunks_of_block[block]
+                key = (block.version, block.prefix_length)
                 self._prefix_uses[key] -= 1
                 if not self._prefix_uses[key]:
                     del self._prefix_uses[key]
 
-    def holders(self, source: str) -> tuple[frozenset[str] | set[str], ...]:
+    def holders(self, source: str) -> tuple[set[str], ...]:
         """The sets of trunk ids that allow `source`, one for each block that contains it."""
         address = parse_address(source)
         if address is None:
             return ()
-        found = []
+        bits, number, found = address.max_prefixlen, int(address), []
         for version, prefix_length in self._prefix_uses:
-            if version != address.version:
-                continue
-            trunks = self._trunks_of_network.get(_containing(address, prefix_length))
-            if trunks:
-                found.append(trunks)
+            if version == address.version:
+                block = Block(version, prefix_length, number >> (bits - prefix_length))
+                trunks = self._trunks_of_block.get(block)
+                if trunks:
+                    found.append(trunks)
         return tuple(found)
 
     def allows(self, trunk_id: str, source: str) -> bool:
@@ -78,7 +86,7 @@ class SourceIndex:
         return any(trunk_id in trunks for trunks in self.holders(source))
 
 
-def _containing(address: Address, prefix_length: int) -> Network:
-    if isinstance(address, IPv4Address):
-        return IPv4Network((address, prefix_length), strict=False)
-    return IPv6Network((address, prefix_length), strict=False)
+def _block(text: str) -> Block:
+    network = ip_network(text, strict=False)
+    shift = network.max_prefixlen - network.prefixlen
+    return Block(network.version, network.prefixlen, int(network.network_address) >> shift)

@@ -111,28 +111,11 @@ async def test_running_bridge_is_seen_and_a_stopped_one_is_not(world: CarrierWor
     assert bridges.list(datetime.now(UTC)) == []
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"BRIDGE_TABEL": "x"}, "unknown settings: BRIDGE_TABEL"),
-        ({"BRIDGE_TABLE": "x", "BRIDGE_SIP_PORT": "70000"}, "BRIDGE_SIP_PORT"),
-        ({"BRIDGE_TABLE": "x", "BRIDGE_SIP_HOST": "0.0.0.0"}, "advertised_sip_host is needed"),
-        ({"BRIDGE_TABLE": "x", "BRIDGE_RTP_PORTS": "9-1"}, "ascending"),
-        ({"BRIDGE_TABLE": "x", "BRIDGE_DIGEST_KEY": "abcd"}, "at least 16 bytes"),
-        (
-            {"BRIDGE_TABLE": "x", "BRIDGE_HTTP_HOST": "0.0.0.0", "BRIDGE_CALL_ACCESS": "open"},
-            "allowed only when http_host is a loopback address",
-        ),
-        ({"BRIDGE_TABLE": "x", "BRIDGE_SIP_TLS_PORT": "0"}, "tls_certificate and tls_key are needed"),
-        ({}, "BRIDGE_TABLE: Field required"),
-    ],
-)
-def test_wrong_settings_are_named(settings: dict[str, str], words: str) -> None:
+def test_wrong_setting_ends_the_process_with_its_name() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
-    environment |= settings | {"PYTHONPATH": os.pathsep.join(map(str, SOURCE_ROOTS))}
+    environment |= {"BRIDGE_TABEL": "x", "PYTHONPATH": os.pathsep.join(map(str, SOURCE_ROOTS))}
     process = subprocess.run(
-        [sys.executable, "-m", "bridge"], env=environment, capture_output=True, text=True, timeout=30
+        [sys.executable, "-m", "bridge"], env=environment, capture_output=True, text=True, timeout=60
     )
     assert process.returncode == 2
-    assert words in process.stderr
-    assert "abcd" not in process.stderr
+    assert "unknown settings: BRIDGE_TABEL" in process.stderr
