@@ -82,35 +82,46 @@ def end_of_quoted(text: str, start: int) -> int:
 
 
 def split_outside_quotes(text: str, separator: str) -> list[str]:
-    """Split at each `separator` that stands outside quoted strings and angle brackets; the parts are
-    stripped."""
-    if '"' not in text and "<" not in text:
+    """Split at each `separator` outside of quoted strings and angle brackets; the parts are stripped.
+
+    Text without a separator is one part, whatever it holds: what reads the part finds its faults.
+    """
+    end = text.find(separator)
+    if end < 0:
+        return [text.strip(WHITESPACE)]
+    quote_start, bracket = text.find('"'), text.find("<")
+    if quote_start < 0 and bracket < 0:
         return [part.strip(WHITESPACE) for part in text.split(separator)]
     parts = []
-    start = index = 0
-    length = len(text)
-    while index < length:
-        character = text[index]
-        if character == '"':
-            index = end_of_quoted(text, index)
-            continue
-        if character == "<":
-            close = text.find(">", index)
-            if close < 0:
+    start = 0
+    # Each of the three positions only moves forward, so that every character is searched at most three times.
+    while end >= 0:
+        opening = min(position for position in (quote_start, bracket, end) if position >= 0)
+        if opening == end:
+            parts.append(text[start:end].strip(WHITESPACE))
+            start = close = end + 1
+        elif opening == quote_start:
+            close = end_of_quoted(text, quote_start)
+        else:
+            close = text.find(">", bracket) + 1
+            if close == 0:
                 raise RemoteProtocolError("an angle bracket does not close")
-            index = close + 1
-            continue
-        if character == separator:
-            parts.append(text[start:index].strip(WHITESPACE))
-            start = index + 1
-        index += 1
+        quote_start = _not_before(text, '"', quote_start, close)
+        bracket = _not_before(text, "<", bracket, close)
+        end = _not_before(text, separator, end, close)
+    if quote_start >= 0 and not 0 <= bracket < quote_start:
+        end_of_quoted(text, quote_start)
     parts.append(text[start:].strip(WHITESPACE))
     return parts
 
 
+def _not_before(text: str, wanted: str, position: int, limit: int) -> int:
+    """`position` while it is at or behind `limit` (or -1 for none), else where `wanted` comes next."""
+    return position if position < 0 or position >= limit else text.find(wanted, limit)
+
+
 def parse_parameters(text: str) -> Parameters:
-    """Parameters from text such as `;a=b;c`; the leading `;` may be missing, a last one may lead to
-    nothing."""
+    """Parameters from text such as `;a=b;c`; the first `;` may be missing, the last may lead to nothing."""
     parameters = []
     parts = split_outside_quotes(text, ";")
     if not parts[0]:

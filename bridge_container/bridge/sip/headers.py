@@ -115,6 +115,7 @@ _COMPACT = {
 }
 
 _CANONICAL = {name.lower(): name for name in _NAMES} | _COMPACT
+_KNOWN = frozenset(_NAMES)
 SPELLINGS = _CANONICAL | {name: name for name in _NAMES}
 
 
@@ -167,10 +168,10 @@ class Headers:
         """Each field's value, in order; do not change the list."""
         index = self._index if self._index is not None else self._indexed()
         found = index.get(name)
-        if found is None:
+        if found is None and name not in _KNOWN:
             canonical = canonical_name(name)
-            found = index.get(canonical) or index.get(canonical.lower()) or []
-        return found
+            found = index.get(canonical) or index.get(canonical.lower())
+        return found if found is not None else []
 
     def values(self, name: str) -> list[str]:
         """The values of a list header: repeated fields and comma lists alike, empty ones left out."""

@@ -43,11 +43,10 @@ class _Message:
         return self.headers.all(name)
 
     def _once(self, name: str, parse: Callable[[str], _Value]) -> _Value:
-        if name in self._parsed:
-            return cast(_Value, self._parsed[name])
-        value = parse(self.headers.only(name))
-        self._parsed[name] = value
-        return value
+        value = self._parsed.get(name)
+        if value is None:
+            value = self._parsed[name] = parse(self.headers.only(name))
+        return cast(_Value, value)
 
     @property
     def call_id(self) -> str:

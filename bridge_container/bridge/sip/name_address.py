@@ -7,6 +7,7 @@ Prints itself in the bracketed form, which every reader understands. Imports the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bridge.sip.errors import RemoteProtocolError
 from bridge.sip.grammar import (
@@ -36,6 +37,11 @@ class NameAddress:
     @classmethod
     def parse(cls, text: str) -> NameAddress:
         """Raises `RemoteProtocolError` when `text` is neither form."""
+        # A call's From, To, Contact and Record-Route come again with each of its requests.
+        return _parse_short(text) if len(text) <= _SHORT else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> NameAddress:
         text = text.strip(WHITESPACE)
         name = ""
         rest = text
@@ -83,3 +89,12 @@ class NameAddress:
     def __str__(self) -> str:
         name = f"{quote(self.display_name)} " if self.display_name else ""
         return f"{name}<{self.uri}>{print_parameters(self.parameters)}"
+
+
+_SHORT = 512
+"""Characters; longer addresses are not kept, so that strangers cannot fill the memory with them."""
+
+
+@lru_cache(maxsize=4096)
+def _parse_short(text: str) -> NameAddress:
+    return NameAddress._parse(text)

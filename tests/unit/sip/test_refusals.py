@@ -80,7 +80,7 @@ def test_406_when_no_sdp_is_accepted() -> None:
         (b"Contact: <sip:caller@", b"Contact: <sip:caller@;"),
         (b"Max-Forwards: 70", b"Max Forwards 70"),
         (b"To: ", b"To: <sip:x@y>\r\nTo: "),
-        (b"Max-Forwards: 70", b'Require: "unbalanced'),
+        (b"Max-Forwards: 70", b'Require: a, "unbalanced'),
     ],
 )
 def test_9_400_for_malformed_fields(old: bytes, new: bytes) -> None:

@@ -229,6 +229,7 @@ def test_quoting() -> None:
     assert quote("a\r\nb") == '"a  b"'
     assert clean_text("a\u2028b\x85c\x00") == "a b c "
     assert split_outside_quotes('a, "b, \\", c" , <d, e>,f', ",") == ["a", '"b, \\", c"', "<d, e>", "f"]
-    for broken in ('"open', "<open", '"\\'):
+    assert split_outside_quotes('"open', ",") == ['"open']
+    for broken in ('"open,', "<open,", '"\\,', 'a,"b'):
         with pytest.raises(RemoteProtocolError):
             split_outside_quotes(broken, ",")
