@@ -156,7 +156,8 @@ class StreamParticipant:
             async with asyncio.timeout(LEAVE_TIMEOUT):
                 await self._call.leave()
         except (sdk.RustError, TimeoutError) as error:
-            _log.warning("leaving: %s", error, extra={"leg_id": self._request.leg_id})
+            why = str(error) or "not done in time"
+            _log.warning("leaving Stream's call: %s", why, extra={"leg_id": self._request.leg_id})
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

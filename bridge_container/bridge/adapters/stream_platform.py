@@ -24,7 +24,7 @@ from bridge.adapters.stream_participant import (
     user_custom_data,
 )
 from bridge.calls.call_platform import CallParticipant, CallPlatformError, JoinRequest, ParticipantEnded
-from bridge.calls.media_engine import MediaEngine, MediaError
+from bridge.calls.media_engine import MediaEngine, MediaError, MediaFullError
 from trunking.call import CALL_ID_PATTERN, CALL_TYPE_PATTERN, CallIdentity
 from trunking.termination import Termination
 
@@ -71,6 +71,11 @@ class StreamPlatform:
         self._participants: set[StreamParticipant] = set()
         sdk.configure_logging(logging.getLogger("getstream_rtc"), logging.WARNING, logging.ERROR)
 
+    @property
+    def participants(self) -> int:
+        """How many phones are in calls, or about to be."""
+        return len(self._participants)
+
     def room(self, call: CallIdentity, sip_call_id: str) -> str:
         """This phone's own room."""
         return f"{call.application_id}/{call.cid}/{sip_call_id}"
@@ -87,6 +92,8 @@ class StreamPlatform:
             raise CallPlatformError(Termination.CALL_PLATFORM_UNAVAILABLE, detail) from error
         except sdk.RustError as error:
             raise join_failure(error) from error
+        except MediaFullError as error:
+            raise CallPlatformError(Termination.BRIDGE_FULL, str(error)) from error
         except MediaError as error:
             raise CallPlatformError(Termination.MEDIA_WORKER_FAILED, str(error)) from error
 

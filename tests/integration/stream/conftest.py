@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -29,7 +30,8 @@ APPLICATION = "app-1"
 class Bridge:
     """The part of a bridge that meets Stream: engine and platform, without SIP."""
 
-    stream: LocalStream
+    local_stream: LocalStream | None
+    """None when it runs in another process."""
     engine: TickMediaEngine
     platform: StreamPlatform
     audio: ExternalAudioSocket
@@ -37,6 +39,12 @@ class Bridge:
     ended: list[ParticipantEnded] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     phones: list[Phone] = field(default_factory=list)
+
+    @property
+    def stream(self) -> LocalStream:
+        """The local Stream in this process."""
+        assert self.local_stream is not None
+        return self.local_stream
 
     def call(self, call_id: str = "support") -> CallIdentity:
         """A call of the application."""
@@ -93,27 +101,36 @@ def settings() -> StreamSettings:
     return StreamSettings()
 
 
-@pytest.fixture
-async def bridge(stream: LocalStream, settings: StreamSettings) -> AsyncIterator[Bridge]:
-    """Engine and platform, with the local Stream as the application's account."""
-    engine = TickMediaEngine(MediaSettings())
+@asynccontextmanager
+async def running_platform(
+    account: StreamApplication, settings: StreamSettings, stream: LocalStream | None = None
+) -> AsyncIterator[Bridge]:
+    """Engine and platform, with this account as the application's."""
+    # All sides share a machine that is perhaps busy: the engine's own admission is not under test.
+    engine = TickMediaEngine(MediaSettings(load_limit=100.0))
     engine.subscribe(lambda event: None)
     await engine.start()
-    account: list[StreamApplication | None] = [
-        StreamApplication("local", API_SECRET, stream.base_url, stream.websocket_url)
-    ]
+    accounts: list[StreamApplication | None] = [account]
 
     async def find_application(application_id: str) -> StreamApplication | None:
-        return account[0] if application_id == APPLICATION else None
+        return accounts[0] if application_id == APPLICATION else None
 
     audio = ExternalAudioSocket(engine)
     platform = StreamPlatform(engine, find_application, audio, settings)
-    built = Bridge(stream, engine, platform, audio, account)
+    built = Bridge(stream, engine, platform, audio, accounts)
     yield built
     await platform.close()
     for phone in built.phones:
         await phone.stop()
     await engine.close()
+
+
+@pytest.fixture
+async def bridge(stream: LocalStream, settings: StreamSettings) -> AsyncIterator[Bridge]:
+    """Engine and platform, with the local Stream as the application's account."""
+    account = StreamApplication("local", API_SECRET, stream.base_url, stream.websocket_url)
+    async with running_platform(account, settings, stream) as running:
+        yield running
 
 
 Invite = Callable[[str, str, float], Awaitable[SdkParticipant]]
