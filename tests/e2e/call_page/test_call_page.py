@@ -8,6 +8,7 @@ import jwt
 import pytest
 
 from bridge.adapters.call_page.access import CallApplication, TokenCallAccess
+from bridge.adapters.webrtc_socket import WebRtcSettings
 from local.demo.chromium import Chromium, Page
 from tests.support.served_call import APPLICATION, served_call
 
@@ -168,6 +169,19 @@ async def test_a_blocked_microphone_is_explained_and_listening_works(browser: Ch
         await join(page, "Ada")
         assert await text(page, "problem") == ""
         assert await page.evaluate("document.getElementById('mute').disabled") is True
+
+
+async def test_a_network_without_a_path_for_audio(browser: Chromium) -> None:
+    # Nobody listens there: what a firewall that drops UDP looks like to the browser.
+    nowhere = WebRtcSettings(advertised_hosts=("127.9.9.9",))
+    async with served_call(webrtc=nowhere) as call:
+        page = await browser.open(call.url)
+        await page.evaluate("document.getElementById('name').value = 'Ada'")
+        await page.evaluate("document.getElementById('join').click()")
+        await page.wait_for("!document.getElementById('problem').hidden", 30)
+        assert "no way to send audio" in await text(page, "problem")
+        assert await text(page, "state") == "Not joined"
+        await wait_until(lambda: call.socket.peers == 0)
 
 
 async def test_a_bridge_that_goes_and_comes_back(browser: Chromium) -> None:

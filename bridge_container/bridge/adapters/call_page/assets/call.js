@@ -20,6 +20,7 @@ let muted = false;
 let ownId = null;
 let attempt = 0;
 let absent = 0;
+let everConnected = false;
 
 view.nameCall(api.type, api.id);
 
@@ -84,13 +85,8 @@ async function connect(stream) {
       rejoin(stream);
       return;
     }
-    attempt = 0;
-    wanted = false;
-    stream?.getTracks().forEach((track) => track.stop());
-    view.busy(false);
-    view.joined(false);
-    view.state("failed", "Not joined");
-    view.problem(error instanceof CallError ? error.message : `The browser could not connect: ${error.message}`);
+    const why = error instanceof CallError ? error.message : `The browser could not connect: ${error.message}`;
+    giveUp(stream, "Not joined", why);
     return;
   }
   candidate.mute(muted);
@@ -103,6 +99,7 @@ function follow(candidate, state) {
   if (candidate !== connection) return;
   if (state === "connected") {
     attempt = 0;
+    everConnected = true;
     view.problem("");
     view.state("connected", muted ? "Connected, muted" : "Connected");
   } else if (state === "disconnected") {
@@ -112,22 +109,18 @@ function follow(candidate, state) {
     }, INTERRUPTED_SECONDS * 1000);
   } else if (state === "failed" || state === "closed") {
     const stream = candidate.stream;
+    const why = candidate.noPath;
     candidate.abandon({ keepStream: true });
     connection = null;
-    rejoin(stream);
+    if (everConnected) rejoin(stream);
+    else giveUp(stream, "Not joined", why);
   }
 }
 
 function rejoin(stream) {
   if (!wanted) return;
   if (attempt >= REJOIN_SECONDS.length) {
-    stream?.getTracks().forEach((track) => track.stop());
-    attempt = 0;
-    wanted = false;
-    view.joined(false);
-    view.busy(false);
-    view.state("failed", "Disconnected");
-    view.problem("The bridge cannot be reached any more. Join again when it is back.");
+    giveUp(stream, "Disconnected", "The bridge cannot be reached any more. Join again when it is back.");
     return;
   }
   view.state("connecting", "Reconnecting…");
@@ -137,6 +130,16 @@ function rejoin(stream) {
     if (wanted && !connection) connect(stream);
     else if (!wanted) stream?.getTracks().forEach((track) => track.stop());
   }, seconds * 1000);
+}
+
+function giveUp(stream, state, why) {
+  stream?.getTracks().forEach((track) => track.stop());
+  attempt = 0;
+  wanted = false;
+  view.busy(false);
+  view.joined(false);
+  view.state("failed", state);
+  view.problem(why);
 }
 
 async function mute(next) {
@@ -155,6 +158,7 @@ async function mute(next) {
 async function leave() {
   wanted = false;
   attempt = 0;
+  everConnected = false;
   const left = connection;
   connection = null;
   ownId = null;

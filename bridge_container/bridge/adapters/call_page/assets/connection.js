@@ -1,6 +1,6 @@
 // One WebRTC connection to the bridge: the microphone out, the call in. No page elements but the audio one.
 
-const CONNECT_SECONDS = 15;
+const CONNECT_SECONDS = 10;
 const LEVEL_INTERVAL = 100;
 const QUALITY_INTERVAL = 2000;
 
@@ -44,6 +44,18 @@ export class Connection {
       if (this.peer.connectionState !== "connected") this.onState("failed");
     }, CONNECT_SECONDS * 1000);
     return joined.id;
+  }
+
+  /** In words, why no path was found, once it is clear that none was. */
+  get noPath() {
+    const addresses = [...(this.peer.remoteDescription?.sdp ?? "").matchAll(/^a=candidate:.* udp \d+ (\S+) /gim)];
+    const local = addresses.every(([, address]) => address.startsWith("127.") || address === "::1");
+    if (local && this.peer.iceConnectionState === "new") {
+      return "This browser does not connect to its own machine’s address 127.0.0.1, as Firefox does not. "
+        + "Use Chromium or Chrome, or let the bridge listen on another address of this machine.";
+    }
+    return "The browser found no way to send audio to the bridge. The network may block UDP, or the bridge advertises an "
+      + "address that cannot be reached from here.";
   }
 
   mute(muted) {
