@@ -29,6 +29,7 @@ LEFT_OUT: Mapping[str, str] = {
     "AWS::Lambda::LayerVersion": "the layer's source is on the import path",
     "AWS::Lambda::Permission": "nothing checks permissions here",
     "AWS::Logs::LogGroup": "logs go to the terminal",
+    "AWS::SecretsManager::Secret": "the bridge makes up its own digest key",
     "AWS::SNS::TopicPolicy": "nothing checks permissions here",
     "AWS::SQS::QueuePolicy": "nothing checks permissions here",
 }

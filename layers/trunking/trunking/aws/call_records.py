@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trunking.aws.deployment import Deployment
-from trunking.aws.items import Item, application_pk, from_item, key, read_time, to_item, write_time
+from trunking.aws.items import Item, from_item, key, read_time, to_item, write_time
 from trunking.aws.service_errors import translated
 from trunking.aws.trunk_table import read_item
 from trunking.call_record import CallRecord, LadderStep
@@ -123,7 +123,8 @@ class CallRecords:
 
 
 def _pk(application_id: str | None) -> str:
-    return DEPLOYMENT_PK if application_id is None else application_pk(application_id)
+    # Not the application's own partition: bridges may write here, and nothing that routes calls.
+    return DEPLOYMENT_PK if application_id is None else f"{DEPLOYMENT_PK}#{application_id}"
 
 
 def _sk(record: CallRecord) -> str:
