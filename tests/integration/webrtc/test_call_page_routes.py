@@ -98,7 +98,7 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def served(access: CallAccess | None = None, **settings: int) -> AsyncIterator[Served]:
+async def served(access: CallAccess | None = None, **settings: Any) -> AsyncIterator[Served]:
     """The routes on an application of their own."""
     engine = FakeEngine()
     application = web.Application()
@@ -177,6 +177,28 @@ async def test_caps() -> None:
         await joining
         await call.join("Grace")
         assert (await call.error("POST", path, data="v=0", headers=SDP))[:2] == (409, "call_full")
+
+
+async def test_the_bridge_has_a_limit_too() -> None:
+    async with served(participants=2) as call:
+        await call.join()
+        await call.join("Grace")
+        refused = await call.error("POST", f"{CALL}/participants?name=Ada", data="v=0", headers=SDP)
+        assert refused == (503, "busy", "expected at most 2 browsers on this bridge")
+
+
+async def test_a_body_that_does_not_come() -> None:
+    async with served(body_seconds=0.05) as call:
+        reader, writer = await asyncio.open_connection(call.client.host, call.client.port)
+        host = f"{call.client.host}:{call.client.port}"
+        head = (
+            f"POST {CALL}/participants?name=A HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/sdp\r\n"
+        )
+        writer.write(f"{head}Content-Length: 100\r\n\r\nv=0".encode())
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"too_slow" in answer
+        writer.close()
 
 
 async def test_a_failed_join_leaves_no_trace() -> None:

@@ -32,7 +32,7 @@ class CallPageParticipant:
 
 
 class CallIsFullError(Exception):
-    """No place left in the call or, when `busy`, among those joining: the latter passes soon."""
+    """No place left in the call or, when `busy`, on the bridge or among those joining: that passes."""
 
     def __init__(self, why: str, *, busy: bool) -> None:
         super().__init__(why)
@@ -42,8 +42,9 @@ class CallIsFullError(Exception):
 class CallPageParticipants:
     """All browsers of this bridge."""
 
-    def __init__(self, engine: MediaEngine, *, per_call: int, negotiations: int) -> None:
+    def __init__(self, engine: MediaEngine, *, most: int, per_call: int, negotiations: int) -> None:
         self._engine = engine
+        self._most = most
         self._per_call = per_call
         self._negotiations = negotiations
         self._negotiating = 0
@@ -63,6 +64,8 @@ class CallPageParticipants:
         """
         if self._in_room[room] >= self._per_call:
             raise CallIsFullError(f"expected at most {self._per_call} browsers in a call", busy=False)
+        if len(self) >= self._most:
+            raise CallIsFullError(f"expected at most {self._most} browsers on this bridge", busy=True)
         if self._negotiating >= self._negotiations:
             raise CallIsFullError(f"expected at most {self._negotiations} to join at once", busy=True)
         participant = CallPageParticipant(LEG_PREFIX + secrets.token_hex(8), room, secrets.token_urlsafe(16))

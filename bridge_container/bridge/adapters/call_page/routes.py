@@ -6,6 +6,7 @@ and `CallAccess`. Negotiation is WHIP's (RFC 9725) with audio in both directions
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -46,6 +47,10 @@ class CallPageSettings:
 
     longest_offer: int = 32768
     """Bytes of an SDP offer."""
+    body_seconds: float = 10.0
+    """How long a request's body may take to come."""
+    participants: int = 500
+    """Browsers in all calls of this bridge."""
     participants_per_call: int = 200
     negotiations: int = 16
     """Browsers that may be joining at once."""
@@ -58,7 +63,10 @@ class CallPage:
         self._access = access
         self._settings = settings
         self._participants = CallPageParticipants(
-            engine, per_call=settings.participants_per_call, negotiations=settings.negotiations
+            engine,
+            most=settings.participants,
+            per_call=settings.participants_per_call,
+            negotiations=settings.negotiations,
         )
         self._assets = _load_assets()
 
@@ -178,8 +186,13 @@ class CallPage:
     async def _body(self, request: web.Request, longest: int) -> str:
         # Read with our own cap: the application's client_max_size is for all its routes.
         body = b""
-        while len(body) <= longest and (chunk := await request.content.read(longest + 1 - len(body))):
-            body += chunk
+        try:
+            async with asyncio.timeout(self._settings.body_seconds):
+                while len(body) <= longest and (chunk := await request.content.read(longest + 1 - len(body))):
+                    body += chunk
+        except TimeoutError:
+            seconds = f"{self._settings.body_seconds:g}"
+            _fail(408, "too_slow", f"expected the body within {seconds} s", Connection="close")
         if len(body) > longest:
             _fail(413, "too_long", f"expected at most {longest} bytes")
         try:
