@@ -1,4 +1,4 @@
-"""The call page's colours: text is readable in light and dark (WCAG 2.2, success criteria 1.4.3 and 1.4.11)."""
+"""The call page's colours: text is readable in light and dark (WCAG 2.2, criteria 1.4.3 and 1.4.11)."""
 
 from __future__ import annotations
 
