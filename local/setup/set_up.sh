@@ -26,12 +26,17 @@ may_install() {
 }
 
 apt_install() {
-  set -- "$@"
+  apt_log=$(mktemp)
   fetch="-o Acquire::Retries=1 -o Acquire::http::Timeout=30 -qq"
   # shellcheck disable=SC2086 # the options are words
-  as_root apt-get $fetch update >/dev/null 2>&1 || say "  the package lists could not be refreshed; trying those that are here"
+  as_root apt-get $fetch update >"$apt_log" 2>&1 || say "  the package lists could not be refreshed; trying those that are here"
   # shellcheck disable=SC2086
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get $fetch install -y --no-install-recommends "$@" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get $fetch install -y --no-install-recommends "$@" >"$apt_log" 2>&1 || {
+    tail -n 5 "$apt_log" >&2
+    rm -f "$apt_log"
+    return 1
+  }
+  rm -f "$apt_log"
 }
 
 has_package() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
