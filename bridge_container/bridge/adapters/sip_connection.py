@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Protocol, cast
 
 from bridge.adapters.sip_driver import SipDriver
 from bridge.sip.endpoint import Transmission
@@ -64,9 +64,8 @@ class SipConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Usable from now on."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream's transport was expected")
-        self._transport = transport
+        # uvloop's transports have asyncio.Transport's methods, not its type.
+        self._transport = cast(asyncio.Transport, transport)
         self.was_open = True
         self._began = self._driver.now()
         # A connection counts as mid-message until its first message is whole.
