@@ -137,7 +137,7 @@ class ClientTransaction:
     def start(self, now: float) -> None:
         """Send the request."""
         self._send(self._request)
-        self._timeout = self._timers.start(now + TIMEOUT, self._time_out)
+        self._timeout = self._timers.start_timeout(now, self._time_out)
         if not self._reliable:
             self._repeat = self._timers.start(now + T1, self._repeat_request)
 

@@ -7,6 +7,7 @@ Reads leniently what the field sends, keeps what it does not know, prints strict
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from bridge.sip.errors import RemoteProtocolError
@@ -211,10 +212,17 @@ def _connection(value: str) -> str:
     if len(pieces) != 3 or pieces[0] != "IN" or pieces[1] not in ("IP4", "IP6"):
         raise RemoteProtocolError("SDP: a c= line is malformed")
     address, _, _ = pieces[2].partition("/")
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address  # A host name: media is learned from the first packets.
-    if (parsed.version == 6) != (pieces[1] == "IP6"):
+    version = _ip_version(address)
+    if version is not None and (version == 6) != (pieces[1] == "IP6"):
         raise RemoteProtocolError("SDP: a c= line's address is of the other family")
     return address
+
+
+@lru_cache(maxsize=1024)
+def _ip_version(address: str) -> int | None:
+    """4 or 6, kept for the media gateways that come again and again; None for a host name: then media is
+    learned from the first packets."""
+    try:
+        return ip_address(address).version
+    except ValueError:
+        return None

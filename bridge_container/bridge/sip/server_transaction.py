@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
-from bridge.sip.timers import T1, T2, T4, TIMEOUT, Timer, Timers
+from bridge.sip.timers import T1, T2, T4, Timer, Timers
 
 
 class ServerState(Enum):
@@ -163,13 +163,16 @@ class ServerTransaction:
         if before is self.state:
             return True
         if self.state is ServerState.ACCEPTED:
-            self._expire_at(now + TIMEOUT)  # Timer L
+            self._time_out_from(now)  # Timer L
         elif self.state is ServerState.COMPLETED and self.invite:
-            self._expire_at(now + TIMEOUT)  # Timer H
+            self._time_out_from(now)  # Timer H
             if not self._reliable:
                 self._repeat = self._timers.start(now + T1, self._repeat_response)
         elif self.state is ServerState.COMPLETED:
-            self._expire_at(now + (0.0 if self._reliable else TIMEOUT))  # Timer J
+            if self._reliable:
+                self._expire_at(now)
+            else:
+                self._time_out_from(now)  # Timer J
         return True
 
     def send_again(self, response: bytes) -> None:
@@ -179,13 +182,16 @@ class ServerTransaction:
     def fall_silent(self, now: float) -> None:
         """Never answer: retransmissions are absorbed until they stop."""
         if self.state is ServerState.PROCEEDING:
-            self._expire_at(now + TIMEOUT)
+            self._time_out_from(now)
 
     def _repeat_response(self, now: float) -> None:
         if self._step(ServerEvent.REPEAT) and self.last_response is not None:
             self._send(self.last_response)
             self._interval = min(2 * self._interval, T2)
             self._repeat = self._timers.start(now + self._interval, self._repeat_response)
+
+    def _time_out_from(self, now: float) -> None:
+        self._expiry = self._timers.start_timeout(now, self._expire)
 
     def _expire_at(self, deadline: float) -> None:
         if self._expiry is not None:

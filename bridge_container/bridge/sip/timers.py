@@ -1,10 +1,14 @@
-"""Deadlines for a core that reads no clock: a heap of callbacks, run when the caller says what time it is.
+"""Deadlines for a core that reads no clock: callbacks, run when the caller says what time it is.
+
+Most deadlines are transaction timeouts, all of one length: they wait in a queue, in the order in which they
+were started. The others wait in a heap.
 
 Also the base values of RFC 3261's timers. Imports nothing of ours.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
@@ -21,18 +25,19 @@ TIMEOUT = 64 * T1
 class Timer:
     """One deadline. Cancelling it twice, or after it ran, is no error."""
 
-    __slots__ = ("_owner", "callback", "deadline")
+    __slots__ = ("_heap_owner", "callback", "deadline")
 
-    def __init__(self, deadline: float, callback: Callable[[float], None], owner: Timers) -> None:
+    def __init__(self, deadline: float, callback: Callable[[float], None], heap_owner: Timers | None) -> None:
         self.deadline = deadline
         self.callback: Callable[[float], None] | None = callback
-        self._owner = owner
+        self._heap_owner = heap_owner
 
     def cancel(self) -> None:
         """The callback will not run."""
         if self.callback is not None:
             self.callback = None
-            self._owner._forget()
+            if self._heap_owner is not None:
+                self._heap_owner._forget()
 
 
 class Timers:
@@ -40,11 +45,22 @@ class Timers:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
+        self._timeouts: deque[Timer] = deque()
         self._sequence = 0
         self._cancelled = 0
 
+    def start_timeout(self, now: float, callback: Callable[[float], None]) -> Timer:
+        """Run `callback(then)` after 64*T1."""
+        timer = Timer(now + TIMEOUT, callback, None)
+        queue = self._timeouts
+        if queue and queue[-1].deadline > timer.deadline:
+            timer.deadline = queue[-1].deadline  # A clock that stepped back must not break the order.
+        queue.append(timer)
+        return timer
+
     def __len__(self) -> int:
-        return len(self._heap) - self._cancelled
+        """How many are kept, cancelled ones that were not dropped yet included."""
+        return len(self._heap) + len(self._timeouts)
 
     def start(self, deadline: float, callback: Callable[[float], None]) -> Timer:
         """Run `callback(now)` once `now` has reached `deadline`."""
@@ -55,22 +71,31 @@ class Timers:
 
     def next_deadline(self) -> float | None:
         """The earliest deadline, or None."""
-        heap = self._heap
-        while heap and heap[0][2].callback is None:
-            heappop(heap)
-            self._cancelled -= 1
-        return heap[0][0] if heap else None
+        timer = self._next()
+        return None if timer is None else timer.deadline
 
     def run(self, now: float) -> None:
         """Run everything that is due, in order of its deadline, what callbacks start included."""
-        while True:
-            deadline = self.next_deadline()
-            if deadline is None or deadline > now:
-                return
-            timer = heappop(self._heap)[2]
+        while (timer := self._next()) is not None and timer.deadline <= now:
+            if self._timeouts and timer is self._timeouts[0]:
+                self._timeouts.popleft()
+            else:
+                heappop(self._heap)
             callback, timer.callback = timer.callback, None
             if callback is not None:
                 callback(now)
+
+    def _next(self) -> Timer | None:
+        """The timer whose deadline is the earliest; cancelled ones before it are dropped."""
+        heap, timeouts = self._heap, self._timeouts
+        while heap and heap[0][2].callback is None:
+            heappop(heap)
+            self._cancelled -= 1
+        while timeouts and timeouts[0].callback is None:
+            timeouts.popleft()
+        if not timeouts:
+            return heap[0][2] if heap else None
+        return heap[0][2] if heap and heap[0][0] < timeouts[0].deadline else timeouts[0]
 
     def _forget(self) -> None:
         self._cancelled += 1
