@@ -170,7 +170,7 @@ class GStreamer:
     def open_calls(self, kind: CallKind, count: int) -> list[Endpoint]:
         endpoints: list[Endpoint] = []
         pipelines: list[str] = []
-        port = 40000
+        port = 20000  # below the range that the kernel gives to the far ends
         for number in range(count):
             first, second = _speakers(kind, number, max(count // 12, 1))
             keys = secrets.token_bytes(30), secrets.token_bytes(30)

@@ -28,6 +28,7 @@ class IncomingStream:
         self._audio: AudioFormat | None = None
         self._event_payload_type: int | None = None
         self._event_receiver: TelephoneEventReceiver | None = None
+        self._payload_types: frozenset[int | None] = frozenset()
         self._rate = 0
         self._held: RtpPacket | None = None
         """First packet of a source that is not yet believed."""
@@ -62,6 +63,7 @@ class IncomingStream:
         self._audio = audio
         self._event_payload_type = event_payload_type
         self._rate = rate
+        self._payload_types = frozenset({audio.payload_type, event_payload_type, _COMFORT_NOISE} - {None})
 
     def receive(self, data: bytes, now: float) -> None:
         """Take one RTP packet."""
@@ -70,17 +72,13 @@ class IncomingStream:
         if packet is None or reception is None:
             self.discarded += 1
             return
-        if packet.payload_type not in self._payload_types():
+        if packet.payload_type not in self._payload_types:
             self.discarded += 1
             return
         if packet.ssrc != reception.source:
             self._receive_new_source(packet, reception, now)
             return
         self._accept(packet, reception, now)
-
-    def _payload_types(self) -> tuple[int | None, int | None, int]:
-        audio = self._audio
-        return (audio.payload_type if audio else None, self._event_payload_type, _COMFORT_NOISE)
 
     def _receive_new_source(self, packet: RtpPacket, reception: Reception, now: float) -> None:
         """RFC 3550 section 8.2: follow another source once two of its packets came in sequence."""
