@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bridge.adapters.media_settings import EngineLoad, MediaSettings
@@ -99,7 +99,12 @@ class TickMediaEngine:
             self._tick.late_ticks,
             self._tick.skipped_ticks,
             self._governor.full,
+            self._webrtc_peers.refused() if self._webrtc_peers is not None else {},
         )
+
+    def loads(self) -> Sequence[EngineLoad]:
+        """The same, as of an engine with one worker."""
+        return [self.load()]
 
     def _observe(self) -> None:
         busy = self._tick.busy_seconds

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +48,5 @@ class EngineLoad:
     skipped_ticks: int
     full: bool
     """Whether new legs are refused."""
+    webrtc_refused: Mapping[str, int] = field(default_factory=dict)
+    """Datagrams of the WebRTC socket that were dropped, by reason, since it was opened."""

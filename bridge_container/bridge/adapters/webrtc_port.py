@@ -6,7 +6,7 @@ ICE, DTLS and the SRTP context. Both live in one process and on one event loop. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -79,6 +79,10 @@ class WebRtcPeerFactory(Protocol):
 
         `now` is monotonic seconds. Costs one system call when nothing came. Without it nothing connects.
         """
+        ...
+
+    def refused(self) -> Mapping[str, int]:
+        """Datagrams that were dropped since the beginning, by a bounded reason."""
         ...
 
     def close(self) -> None:

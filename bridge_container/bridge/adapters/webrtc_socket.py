@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge.adapters.webrtc_dtls import DtlsIdentity
@@ -174,6 +174,16 @@ class WebRtcSocket:
         for address in peer.ice.addresses:
             if self._by_address.get(address) is peer:
                 del self._by_address[address]
+
+    def refused(self) -> Mapping[str, int]:
+        """Datagrams that were dropped, by reason."""
+        counters = self.counters
+        return {
+            "malformed": counters.malformed,
+            "unknown": counters.unknown,
+            "overloaded": counters.overloaded,
+            "unsent": counters.unsent,
+        }
 
     def close(self) -> None:
         """End all peers and free the socket."""

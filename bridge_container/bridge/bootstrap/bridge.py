@@ -13,11 +13,13 @@ import secrets
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from bridge.adapters.call_commands import CallCommands
 from bridge.adapters.call_reports import BusCallEvents, TableCallRecords
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.event_queue import EventQueueReader, make_own_queue, remove_own_queue
 from bridge.adapters.heartbeat import Heartbeat
 from bridge.adapters.http_server import HttpServer
+from bridge.adapters.media_metrics import MediaMetrics
 from bridge.adapters.metrics import BridgeMetrics
 from bridge.adapters.routing_source import TableRoutingSource
 from bridge.adapters.routing_subscription import SOURCE_ERRORS, RoutingSubscription
@@ -39,6 +41,7 @@ from bridge.calls.routing_table import RoutingTable
 from bridge.calls.source_guard import GuardLimits, SourceGuard
 from bridge.sip.digest import DigestAuthenticator
 from bridge.sip.endpoint import SipEndpoint
+from trunking.aws.applications import Applications
 from trunking.aws.bridges import Bridges
 from trunking.aws.call_records import CallRecords
 from trunking.aws.deployment import Deployment
@@ -75,6 +78,7 @@ class Bridge:
             )
         )
         self.media = build_media(settings)
+        self.metrics.registry.register(MediaMetrics(self.media.loads))
         self.platform = build_platform(settings, self.media, self._deployment)
         self.events = BusCallEvents(self._deployment, self.metrics.reports_lost("events"))
         self.records = TableCallRecords(
@@ -101,6 +105,7 @@ class Bridge:
             ready=lambda: self.admission.accepting,
             metrics=self.metrics.page,
         )
+        CallCommands(self.http.application, self.control, Applications(self._deployment).by_api_key)
         self.call_page = CallPageMount(settings, self.http.application, self.media, self._deployment)
         self.metrics.table_sizes(self.table.sizes)
         self._started_at = datetime.now(UTC)
