@@ -83,6 +83,8 @@ class Deployment:
     def create(self) -> None:
         """Create everything. Raises `TemplateError` for a type that is neither known nor left out."""
         for logical_id, resource in self._template.resources.items():
+            if "Condition" in resource and not self.intrinsics.holds(resource["Condition"]):
+                continue
             if resource["Type"] in self._creators:
                 self._ensure(logical_id)
             elif not is_left_out(resource["Type"]):

@@ -83,6 +83,12 @@ class Intrinsics:
         resolved = {key: self.resolve(each) for key, each in value.items()}
         return {key: each for key, each in resolved.items() if each is not NO_VALUE}
 
+    def holds(self, condition: str) -> bool:
+        """Whether one of the template's conditions is true; raises `TemplateError` for an unknown one."""
+        if condition not in self._conditions:
+            raise TemplateError(f"the template has no condition {condition}")
+        return self._truth(self._conditions[condition])
+
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return NO_VALUE
@@ -115,11 +121,9 @@ class Intrinsics:
 
     def _if(self, operand: list[Any]) -> Any:
         condition, then, otherwise = operand
-        if condition not in self._conditions:
-            raise TemplateError(f"the template has no condition {condition}")
-        return self.resolve(then if self._truth(self._conditions[condition]) else otherwise)
+        return self.resolve(then if self.holds(condition) else otherwise)
 
     def _truth(self, expression: Any) -> bool:
         if isinstance(expression, dict) and set(expression) == {"Condition"}:
-            return self._truth(self._conditions[expression["Condition"]])
+            return self.holds(expression["Condition"])
         return bool(self.resolve(expression))

@@ -106,6 +106,14 @@ def test_a_resource_that_local_mode_does_not_know_is_an_error(
         deployment.create()
 
 
+def test_a_resource_whose_condition_does_not_hold_is_not_created(emulated_aws: EmulatedAws) -> None:
+    document = {
+        "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {"Unneeded": {"Type": "AWS::S3::Bucket", "Condition": "Never"}},
+    }
+    Deployment(Template(document), emulated_aws.session, {}).create()
+
+
 def test_an_unknown_parameter_is_an_error() -> None:
     with pytest.raises(TemplateError, match="Sip"):
         Deployment(Template({"Resources": {}}), boto3.Session(region_name="us-east-1"), {"Sip": "x"})
