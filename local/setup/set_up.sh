@@ -100,6 +100,8 @@ make_environment() {
   say "Making the virtual environment $directory ..."
   rm -rf "$directory"
   "$python" -m venv "$directory"
+  # Debian's pip of 2023 takes minutes to resolve what a newer one resolves in seconds; without it, it still works.
+  "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade pip >/dev/null 2>&1 || true
 }
 
 python_packages() {
