@@ -18,7 +18,7 @@ from bridge.media.rtp import build_rtp
 from tests.unit.media.loss_patterns import Arrival
 
 LATENCY_MS = 60
-_ELEMENTS = ("rtpjitterbuffer", "opusdec", "mulawdec", "spanplc", "audiorate")
+_ELEMENTS = ("rtpjitterbuffer", "opusdec", "mulawdec", "spanplc")
 
 
 def available() -> bool:
@@ -87,7 +87,7 @@ def _pipeline(audio: AudioFormat, port: int, path: Path) -> str:
         f"udpsrc address=127.0.0.1 port={port} caps={caps},encoding-name={encoding} "
         f"! rtpjitterbuffer latency={LATENCY_MS} do-lost=true ! {decoder} "
         f"! audioconvert ! audioresample ! audio/x-raw,rate=8000,channels=1,format=S16LE "
-        f"! audiorate ! filesink location={path} "
+        f"! filesink location={path} "
     )
 
 

@@ -59,6 +59,10 @@ class Decoder(Protocol):
         """`count` lost samples from redundancy in the packet after them, or None."""
         ...
 
+    def redundant(self, payload: bytes) -> bool:
+        """Whether a payload holds redundancy for the one before it."""
+        ...
+
 
 class Encoder(Protocol):
     """Samples at the room's rate to payloads of one stream."""
@@ -78,6 +82,9 @@ class _WithoutConcealment:
 
     def recover(self, next_payload: bytes, count: int) -> Samples | None:
         return None
+
+    def redundant(self, payload: bytes) -> bool:
+        return False
 
 
 class G711Decoder(_WithoutConcealment):

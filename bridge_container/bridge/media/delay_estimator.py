@@ -21,13 +21,15 @@ _RENEW = 10
 class DelayEstimator:
     """Follows one stream. All times are seconds."""
 
-    __slots__ = ("_since", "_transits", "quickest", "target")
+    __slots__ = ("_since", "_transits", "margin", "quickest", "target")
 
     def __init__(self) -> None:
         self._transits: deque[float] = deque(maxlen=_WINDOW)
         self._since = 0
         self.quickest = 0.0
         """The least transit of the recent packets."""
+        self.margin = 0.0
+        """Seconds to wait longer, so that the packet after a lost one, with its redundancy, is there."""
         self.target = 0.0
         """The transit at which packets should be played."""
 
@@ -46,7 +48,7 @@ class DelayEstimator:
             ranked = sorted(transits)
             self.quickest = ranked[0]
             wanted = ranked[int(_QUANTILE * (len(ranked) - 1) + 0.5)]
-            self.target = min(wanted, self.quickest + MAX_DELAY)
+            self.target = min(wanted + self.margin, self.quickest + MAX_DELAY)
 
     def reset(self) -> None:
         """Forget everything: the stream has restarted."""

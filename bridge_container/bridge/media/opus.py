@@ -59,11 +59,13 @@ def _load() -> ctypes.CDLL:
     library.opus_decoder_destroy.restype = None
     library.opus_decoder_destroy.argtypes = [pointer]
     library.opus_decode.argtypes = [pointer, text, number, pointer, number, number]
-    library.opus_packet_get_nb_samples.argtypes = [text, number, number]
     return library
 
 
 _LIBRARY = _load()
+
+_HAS_REDUNDANCY = getattr(_LIBRARY, "opus_packet_has_lbrr", None)
+"""Since libopus 1.5; without it, redundancy is used when it happens to be there, and not waited for."""
 
 
 def version() -> str:
@@ -152,10 +154,9 @@ class OpusDecoder:
         length = _LIBRARY.opus_decode(self._state, next_payload, len(next_payload), self._address, count, 1)
         return self._samples(length)
 
-    def sample_count(self, payload: bytes) -> int:
-        """How many samples a payload decodes to; 0 when it is not valid Opus."""
-        count: int = _LIBRARY.opus_packet_get_nb_samples(payload, len(payload), self._rate)
-        return max(count, 0)
+    def redundant(self, payload: bytes) -> bool:
+        """Whether a payload holds a copy of the one before it (RFC 6716 section 2.1.7)."""
+        return _HAS_REDUNDANCY is not None and _HAS_REDUNDANCY(payload, len(payload)) == 1
 
     def _samples(self, length: int) -> Samples | None:
         if length <= 0:

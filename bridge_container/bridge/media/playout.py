@@ -32,6 +32,10 @@ _HUSH = 5.0
 """Seconds of comfort noise after the last packet; then the stream counts as silent."""
 _EVENT_SPACING = 0.06
 """Seconds after a telephone-event packet in which no audio is missed: events may be 50 ms apart."""
+_LOSS_MEMORY = 0.01
+"""Weight of one frame in the recent share of lost ones."""
+_LOSSY = 0.01
+_LOSSLESS = 0.003
 _LEARN_EACH = 8
 """Frames between two looks at the background noise."""
 
@@ -80,6 +84,7 @@ class Playout:
         self._paused_until = float("-inf")
         self._noise = ComfortNoise()
         self._until_learning = _LEARN_EACH
+        self._recent_loss = 0.0
         self._hushed = 0
         """Samples of comfort noise since the last packet."""
         self.counts = counts if counts is not None else PlayoutCounts()
@@ -195,6 +200,7 @@ class Playout:
         self._advance(len(samples))
         self.counts.played += len(samples)
         self._made_up = 0
+        self._recent_loss -= self._recent_loss * _LOSS_MEMORY
         if self._concealment is not None:
             samples = self._concealment.merge(samples)
             self._concealment = None
@@ -202,7 +208,16 @@ class Playout:
         if self._until_learning == 0:
             self._until_learning = _LEARN_EACH
             self._noise.learn(samples)
+            self._wait_for_redundancy(payload)
         return samples
+
+    def _wait_for_redundancy(self, payload: bytes) -> None:
+        """A lost Opus frame can be recovered from the next packet, if that is there in time: wait for it."""
+        estimator = self._store.estimator
+        if self._recent_loss > _LOSSY and estimator.margin == 0.0 and self._decoder.redundant(payload):
+            estimator.margin = FRAME_SECONDS
+        elif self._recent_loss < _LOSSLESS:
+            estimator.margin = 0.0
 
     def _bridge(self, first: int, now: float) -> Samples | None:
         """Fill the gap between the cursor and the packet that waits behind it."""
@@ -213,6 +228,7 @@ class Playout:
         if gap <= self._frame:
             recovered = self._decoder.recover(self._store.waiting[first], count)
             if recovered is not None and len(recovered) == count:
+                self._recent_loss += _LOSS_MEMORY
                 self.counts.recovered += count
                 self._made_up = 0
                 return recovered
@@ -228,6 +244,7 @@ class Playout:
         if paused or not self._history or self._made_up > _FADED * self._rate:
             return self._hush(count)
         self._made_up += count
+        self._recent_loss += _LOSS_MEMORY
         self.counts.concealed += count
         samples = self._decoder.conceal(count)
         if samples is not None and len(samples) == count:

@@ -92,6 +92,15 @@ def test_random_loss_is_concealed_and_nothing_else_is(audio: AudioFormat, share:
     assert played.silent_frames == 0
 
 
+def test_lost_opus_packets_are_recovered_from_the_next_ones() -> None:
+    count = int(SECONDS * 50)
+    lost = count - len(random_loss(0.05)(count))
+    played = play(random_loss(0.05), OPUS)
+    assert played.playout.counts.recovered / FRAME > 0.6 * lost
+    assert 0.015 < played.playout.delay < 0.03  # it waits for one packet more, as there is loss
+    assert play(steady, OPUS).playout.delay < 0.005
+
+
 @pytest.mark.parametrize("length", [2, 3, 5])
 def test_bursts_are_concealed_and_playing_goes_on_in_place(length: int) -> None:
     played = play(bursts(length, 50))
