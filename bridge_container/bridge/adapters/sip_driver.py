@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -46,7 +47,8 @@ class SipDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._pump_due = False
-        self._pumping = False
+        self._handling = False
+        self._events: deque[SipEvent] = deque()
 
     def connect(self, on_event: Callable[[SipEvent], None]) -> None:
         """Hand events to call control; before the first socket is read."""
@@ -171,15 +173,20 @@ class SipDriver:
     # Inside
 
     def _take_events(self) -> None:
-        if self._pumping:
+        if self._handling:
             return
-        self._pumping = True
+        self._handling = True
         try:
-            while events := self._endpoint.take_events():
-                for event in events:
-                    self._on_event(event)
+            while True:
+                self._events.extend(self._endpoint.take_events())
+                if not self._events:
+                    return
+                self._on_event(self._events.popleft())
         finally:
-            self._pumping = False
+            self._handling = False
+            if self._events:
+                # One event's fault, which is on its way to the log, is not the others'.
+                self._pump_soon()
 
     def _pump_soon(self) -> None:
         if not self._pump_due:

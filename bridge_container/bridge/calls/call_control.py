@@ -223,13 +223,23 @@ class CallControl:
         except CallPlatformError as failure:
             log_call(call.record, "digit not passed on", logging.WARNING, detail=failure.detail)
 
-    def transfer(self, record_id: str, target: str) -> bool:
-        """Ask the peer of a connected call to call `target` instead; False when there is no such call."""
+    def transfer(self, record_id: str, application_id: str, target: str) -> bool:
+        """Ask the peer of an application's connected call to call `target`; False when there is none."""
         call = self._by_leg.get(record_id)
-        if call is None or call.state is not CallState.CONNECTED:
+        if call is None or call.route.trunk.application_id != application_id:
+            return False
+        if call.state is not CallState.CONNECTED:
             return False
         call.step(self._ports.clock.utc(), "transfer_asked", target=target)
         self._ports.signalling.transfer(call.handle, target)
+        return True
+
+    def end_by_id(self, record_id: str, application_id: str, termination: Termination, detail: str) -> bool:
+        """End a call of an application; False when there is none."""
+        call = self._by_leg.get(record_id)
+        if call is None or not call.alive or call.route.trunk.application_id != application_id:
+            return False
+        self.end(call, termination, detail)
         return True
 
     def _transfer_reported(self, event: TransferReported) -> None:
@@ -290,16 +300,21 @@ class CallControl:
                 await call.participant.leave()
         except CallPlatformError as failure:
             log_call(call.record, "leaving failed", logging.WARNING, detail=failure.detail)
-        figures = LegStatistics()
+        finally:
+            figures = await self._close_leg(call)
+            self._by_leg.pop(call.leg_id, None)
+            self._setup.forget(call)
+            self._decisions.admission.give_back(call.source, call.route.trunk.id)
+            self._report_end(call, termination, detail, figures)
+
+    async def _close_leg(self, call: SipCall) -> LegStatistics:
+        if not call.leg_open:
+            return LegStatistics()
         try:
-            if call.leg_open:
-                figures = await self._ports.media.close_leg(call.leg_id)
+            return await self._ports.media.close_leg(call.leg_id)
         except MediaError as failure:
             log_call(call.record, "closing the media leg failed", logging.WARNING, detail=str(failure))
-        self._by_leg.pop(call.leg_id, None)
-        self._setup.forget(call)
-        self._decisions.admission.give_back(call.source, call.route.trunk.id)
-        self._report_end(call, termination, detail, figures)
+            return LegStatistics()
 
     def _report_end(
         self, call: SipCall, termination: Termination, detail: str, figures: LegStatistics

@@ -21,6 +21,7 @@ from bridge.sip.events import (
 )
 from tests.support.call_world import OFFER, CallWorld, invite_request, settle, trunk
 from tests.support.call_world import rule as changed_rule
+from trunking.call import CallIdentity
 from trunking.routing_rule import DirectRouting
 from trunking.termination import Termination
 
@@ -373,8 +374,9 @@ async def test_illegal_trigger_is_counted_and_changes_nothing() -> None:
 async def test_answered_transfer_ends_the_call() -> None:
     world = CallWorld()
     call = await world.invite()
-    assert not world.control.transfer("no such call", "sip:x@y")
-    assert world.control.transfer(world.leg_of(call), "sip:+15550001111@carrier.example")
+    assert not world.control.transfer("no such call", "app", "sip:x@y")
+    assert not world.control.transfer(world.leg_of(call), "other", "sip:x@y")
+    assert world.control.transfer(world.leg_of(call), "app", "sip:+15550001111@carrier.example")
     assert world.signalling.of(call)[-1] == ("transfer", "sip:+15550001111@carrier.example")
     world.control.sip_event(TransferReported(call, 180, final=False))
     await settle()
@@ -387,7 +389,7 @@ async def test_answered_transfer_ends_the_call() -> None:
 async def test_refused_transfer_leaves_the_call() -> None:
     world = CallWorld()
     call = await world.invite()
-    world.control.transfer(world.leg_of(call), "sip:+15550001111@carrier.example")
+    world.control.transfer(world.leg_of(call), "app", "sip:+15550001111@carrier.example")
     world.control.sip_event(TransferReported(call, 486, final=True))
     await settle()
     assert world.control.calls == 1
@@ -400,3 +402,17 @@ async def test_200_that_waited_for_a_prack_and_was_cancelled_is_no_answer() -> N
     await settle()
     record = world.record_of(call)
     assert (record.termination, record.sip_status, record.answered_at) == (Termination.CANCELLED, 487, None)
+
+
+async def test_fault_of_our_own_ends_the_call_and_frees_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    world = CallWorld()
+
+    def fail(call: CallIdentity, sip_call_id: str) -> str:
+        raise ZeroDivisionError
+
+    world.platform.room = fail  # type: ignore[method-assign]
+    call = await world.invite()
+    assert world.signalling.of(call)[-1] == ("reject", 500, None)
+    assert world.record_of(call).termination is Termination.INTERNAL_ERROR
+    assert world.admission.calls == 0
+    assert "ZeroDivisionError" in caplog.text
