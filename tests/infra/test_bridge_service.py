@@ -97,6 +97,7 @@ def test_what_a_bridge_may_do(template: Template) -> None:
     assert granted(role) == {
         "dynamodb:GetItem Table",
         "dynamodb:Query Table",
+        "dynamodb:BatchWriteItem Table",
         "dynamodb:PutItem Table",
         "dynamodb:DeleteItem Table",
         "ec2:DescribeNetworkInterfaces *",

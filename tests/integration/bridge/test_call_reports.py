@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,22 +59,20 @@ async def test_states_of_a_call_are_written_once_and_the_last_one_counts() -> No
 
 
 async def test_what_was_not_written_is_tried_again_and_never_goes_back_in_time() -> None:
-    table: dict[str, CallRecord] = {}
-    refusals = [1]
+    loop = asyncio.get_running_loop()
+    arrived, table, lost = record(1), dict[str, CallRecord](), list[int]()
+    attempts: list[Sequence[CallRecord]] = []
 
-    def put_many(records: Sequence[CallRecord]) -> Sequence[CallRecord]:
-        if refusals and refusals.pop():
-            later.append(ended(records[0]))
-            loop_put(later[0])
-            return records[:1]
-        table.update({each.id: each for each in records})
+    def put_many(batch: Sequence[CallRecord]) -> Sequence[CallRecord]:
+        attempts.append(batch)
+        if len(attempts) == 1:
+            # The call ends while its first state is refused.
+            loop.call_soon_threadsafe(records.put, ended(arrived))
+            return batch
+        table.update({each.id: each for each in batch})
         return ()
 
-    lost: list[int] = []
-    later: list[CallRecord] = []
     records = TableCallRecords(put_many, lost.append)
-    loop_put = records.put
-    arrived = record(1)
     records.put(arrived)
     records.start()
     await records.close(5.0)
