@@ -114,7 +114,7 @@ class RawWebRtcClient:
             return
         if now >= self._next_check:
             self._next_check = now + (_CONSENT_INTERVAL if self.checks_answered else _CHECK_INTERVAL)
-            self._check()
+            self._write(self.check())
         if now >= self._next_timer:
             self._next_timer = now + _TIMER_INTERVAL
             self._dtls.handle_timeout()
@@ -151,7 +151,8 @@ class RawWebRtcClient:
             self._flush()
         self._socket.close()
 
-    def _check(self) -> None:
+    def check(self) -> bytes:
+        """A connectivity check that nominates, for `send_raw` from anywhere."""
         request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
         request.attributes |= {
             "USERNAME": f"{self._remote_fragment}:{self._fragment}",
@@ -160,7 +161,7 @@ class RawWebRtcClient:
             "USE-CANDIDATE": None,
         }
         request.add_message_integrity(self._remote_password.encode())
-        self._write(bytes(request))
+        return bytes(request)
 
     def _receive(self, datagram: bytes) -> None:
         if self.lose(datagram) or self._dtls is None or not datagram:

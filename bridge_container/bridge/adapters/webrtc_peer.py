@@ -75,6 +75,8 @@ class WebRtcConnection:
         self.counters = PeerCounters()
         self.heard_at: float | None = None
         """When the peer last proved to be alive; None before its first sign. The socket's clock."""
+        self.handshakes_waiting = 0
+        """DTLS datagrams that the socket keeps for this peer."""
         self.closed = False
         self._socket = socket
         self._connected = connected

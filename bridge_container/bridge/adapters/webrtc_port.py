@@ -30,8 +30,6 @@ class WebRtcAnswer:
     """The peer's audio SSRC when its offer names one; else learned from the first packet."""
     dtmf_payload_type: int | None = None
     """telephone-event, when negotiated at the codec's clock rate."""
-    transport_wide_extension: int | None = None
-    """RTP header extension id of transport-wide-cc-01, when negotiated."""
     nack: bool = False
     """The peer may ask for lost packets (`a=rtcp-fb:<pt> nack`)."""
     in_band_fec: bool = True

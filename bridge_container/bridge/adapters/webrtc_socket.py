@@ -25,7 +25,8 @@ _CHECKS = 128
 """STUN messages handled in one tick: each costs 20 us, and anybody can send them."""
 _HANDSHAKES = 4
 """DTLS datagrams handled in one tick: each may cost a millisecond of elliptic-curve work."""
-_HANDSHAKES_WAITING = 1024
+_HANDSHAKES_WAITING = 32
+"""DTLS datagrams of one peer that may wait; a handshake has at most a dozen in flight."""
 _TIMER_INTERVAL = 0.1
 _BUFFER = 4 * 1024 * 1024
 _LONGEST = 2048
@@ -149,6 +150,7 @@ class WebRtcSocket:
                 self._receive_control(datagram, address, peer, now)
         for _ in range(min(_HANDSHAKES, len(self._handshakes))):
             waiting, datagram = self._handshakes.popleft()
+            waiting.handshakes_waiting -= 1
             waiting.receive_handshake(datagram)
         if now >= self._timers_at:
             self._timers_at = now + _TIMER_INTERVAL
@@ -203,7 +205,8 @@ class WebRtcSocket:
         elif peer is None:
             self.counters.unknown += 1
         elif 20 <= first <= 63:
-            if len(self._handshakes) < _HANDSHAKES_WAITING:
+            if peer.handshakes_waiting < _HANDSHAKES_WAITING:
+                peer.handshakes_waiting += 1
                 self._handshakes.append((peer, datagram))
             else:
                 self.counters.overloaded += 1
@@ -221,10 +224,12 @@ class WebRtcSocket:
             self.counters.malformed += 1
             return
         peer = self._by_fragment.get(request.local_fragment)
-        if peer is None or not peer.receive_check(request, address, now):
+        # An address stays its first peer's: with a forged source nobody takes another one's media away.
+        owner = self._by_address.get(address, peer)
+        if peer is None or owner is not peer or not peer.receive_check(request, address, now):
             self.counters.unknown += 1
             return
-        if address not in self._by_address or self._by_address[address] is not peer:
+        if address not in self._by_address:
             self._by_address[address] = peer
             self._drop_unproven(peer)
 

@@ -181,6 +181,21 @@ async def test_media_from_an_unproven_address_is_not_the_peers(socket: WebRtcSoc
     pair.client.close()
 
 
+async def test_nobody_takes_another_peers_address(socket: WebRtcSocket) -> None:
+    pair, thief = Pair(socket), Pair(socket)
+    for each in (pair, thief):
+        await each.negotiate()
+        await each.run_until(each.both_connected)
+    # As with a forged source address: the thief's own, authentic check, sent from the other's.
+    pair.client.send_raw(thief.client.check())
+    await pair.run_until(lambda: socket.counters.unknown == 1)
+    pair.client.send_audio(b"still mine")
+    await pair.run_until(lambda: len(pair.packets) == 1)
+    assert thief.peer.ice.selected != pair.peer.ice.selected
+    for each in (pair, thief):
+        each.client.close()
+
+
 async def test_replayed_packets_are_counted_once(socket: WebRtcSocket) -> None:
     pair = Pair(socket)
     await pair.negotiate()
