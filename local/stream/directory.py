@@ -171,6 +171,8 @@ class Directory:
 
 
 def _field(call: StreamCall, name: str) -> Any:
+    if name == "created_by_user_id":
+        return call.created_by.id
     if name.startswith("custom."):
         return call.custom.get(name.removeprefix("custom."))
     return call.response().get(name)
