@@ -15,6 +15,7 @@ from typing import Any
 from bridge.adapters.outbox import Outbox
 from trunking.aws.call_records import MAX_BATCH
 from trunking.aws.deployment import Deployment
+from trunking.aws.service_errors import translated
 from trunking.call_record import CallRecord
 
 SOURCE = "trunkline"
@@ -34,7 +35,7 @@ class TableCallRecords:
     def __init__(
         self, put_many: Callable[[Sequence[CallRecord]], Sequence[CallRecord]], lost: Callable[[int], None]
     ) -> None:
-        """`put_many` takes `MAX_BATCH` records and returns those to be tried again; it blocks, in a thread."""
+        """`put_many` takes `MAX_BATCH` records, returns those to be tried again; it blocks, in a thread."""
         self._put_many = put_many
         self._outbox = Outbox(
             "call-records", self._deliver, capacity=_CAPACITY, batch=_STATES, lost=lost, linger=_LINGER
@@ -104,17 +105,18 @@ class BusCallEvents:
         await self._outbox.close(seconds)
 
     def _deliver(self, entries: Sequence[BusEntry]) -> Sequence[BusEntry]:
-        answer = self._deployment.events.put_events(
-            Entries=[
-                {
-                    "Source": SOURCE,
-                    "DetailType": entry.detail_type,
-                    "Detail": entry.detail,
-                    "EventBusName": self._deployment.bus,
-                }
-                for entry in entries
-            ]
-        )
+        with translated("EventBridge"):
+            answer = self._deployment.events.put_events(
+                Entries=[
+                    {
+                        "Source": SOURCE,
+                        "DetailType": entry.detail_type,
+                        "Detail": entry.detail,
+                        "EventBusName": self._deployment.bus,
+                    }
+                    for entry in entries
+                ]
+            )
         # PutEvents succeeds as a whole even when single entries were throttled.
         return [
             entry for entry, result in zip(entries, answer["Entries"], strict=True) if result.get("ErrorCode")

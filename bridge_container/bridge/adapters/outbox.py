@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from trunking.aws.service_errors import error_code
 from trunking.errors import ThrottledError, UnavailableError
 
 Item = TypeVar("Item")
@@ -24,6 +25,8 @@ logger = logging.getLogger("bridge.outbox")
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
+_REFUSED_FOR_GOOD = frozenset({"ValidationException", "ValidationError", "InvalidParameterValue", "413"})
+"""Errors about the item itself, such as one that is too large: trying again changes nothing."""
 
 
 class Outbox(Generic[Item]):
@@ -83,7 +86,6 @@ class Outbox(Generic[Item]):
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE
         while True:
             if not self._items:
@@ -95,11 +97,7 @@ class Outbox(Generic[Item]):
             if len(self._items) < self._batch:
                 await self._wait_for_more()
             batch = [self._items.popleft() for _ in range(min(self._batch, len(self._items)))]
-            try:
-                again = await loop.run_in_executor(self._thread, self._deliver, batch)
-            except (BotoCoreError, ClientError, ThrottledError, UnavailableError) as error:
-                logger.warning("delivery failed", extra={"fields": {"to": self._name, "error": str(error)}})
-                again = batch
+            again = await self._try(batch)
             self._items.extendleft(reversed(again))
             if again:
                 # Full jitter: bridges that failed together do not come back together.
@@ -107,6 +105,21 @@ class Outbox(Generic[Item]):
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:
                 pause = _FIRST_PAUSE
+
+    async def _try(self, batch: Sequence[Item]) -> Sequence[Item]:
+        """Deliver; what has to be tried again. An item that is refused for good must not hold up the rest."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, self._deliver, batch)
+        except (BotoCoreError, ClientError, ThrottledError, UnavailableError) as error:
+            fields = {"to": self._name, "error": str(error)[:300], "items": len(batch)}
+            logger.warning("delivery failed", extra={"fields": fields})
+            if not isinstance(error, ClientError) or error_code(error) not in _REFUSED_FOR_GOOD:
+                return batch
+        if len(batch) == 1:
+            self._lost(1)
+            return ()
+        return [item for single in batch for item in await self._try([single])]
 
     async def _wait_for_more(self) -> None:
         if self._linger:
