@@ -30,6 +30,7 @@ from bridge.sip.request_checks import (
     check_support,
     identify,
 )
+from bridge.sip.server_transaction import ServerTransaction
 from bridge.sip.settings import EndpointSettings
 from bridge.sip.stream_framing import FramingFault, KeepAlive, StreamFraming
 from bridge.sip.transaction_layer import TransactionLayer, server_key
@@ -186,7 +187,7 @@ class SipEndpoint:
         if message.method == "ACK":
             self._receive_ack(message, known, now)
         elif known is not None:
-            known.transaction.receive_request()
+            known.receive_request()
         else:
             self._receive_new(message, flow, key, now)
 
@@ -248,9 +249,9 @@ class SipEndpoint:
         self._calls.pop(call.handle, None)
         self._dialogs.pop(call.dialog.key, None)
 
-    def _receive_ack(self, request: SipRequest, known: IncomingRequest | None, now: float) -> None:
+    def _receive_ack(self, request: SipRequest, known: ServerTransaction | None, now: float) -> None:
         if known is not None:
-            known.transaction.receive_ack(now)
+            known.receive_ack(now)
         call = self._dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
         if call is not None:
             call.acknowledge(request, now)
@@ -260,10 +261,10 @@ class SipEndpoint:
         if invite is None:
             incoming.refuse(481, now, "unknown_transaction", "CANCEL matches no INVITE")
             return
-        incoming.local_tag = invite.local_tag  # RFC 3261 section 9.2
+        incoming.transaction.local_tag = invite.local_tag  # RFC 3261 section 9.2
         incoming.respond(200, now)
         call = self._calls.get(invite.local_tag)
-        if call is not None and call.invite is invite:
+        if call is not None and call.invite.transaction is invite:
             call.cancel(incoming.request, now)
         elif call is not None:
             call.renegotiation.cancel(invite, now)

@@ -14,7 +14,7 @@ from bridge.sip.server_transaction import ServerTransaction
 class IncomingRequest:
     """Answers go through the transaction, so that they are replayed and, for INVITE, repeated."""
 
-    __slots__ = ("_context", "flow", "local_tag", "request", "transaction", "trying_owed", "writer")
+    __slots__ = ("_context", "flow", "request", "transaction", "trying_owed", "writer")
 
     def __init__(
         self,
@@ -23,15 +23,12 @@ class IncomingRequest:
         flow: Flow,
         transaction: ServerTransaction,
         writer: ReplyWriter,
-        local_tag: str,
     ) -> None:
         self._context = context
         self.request = request
         self.flow = flow
         self.transaction = transaction
         self.writer = writer
-        self.local_tag = local_tag
-        """Our tag in the To header of each response but 100."""
         self.trying_owed = transaction.invite
         """An INVITE whose 100 was not sent yet: a final response given at once makes it needless."""
 
@@ -63,7 +60,7 @@ class IncomingRequest:
         self.trying_owed = False
         response = self.writer.write(
             status,
-            self.local_tag,
+            self.transaction.local_tag,
             reason=reason,
             headers=headers,
             body=body,

@@ -83,7 +83,7 @@ class InviteCall:
         self.context = context
         self.state = CallState.PROCEEDING
         self.invite = invite
-        self.dialog = Dialog(invite.request, invite.flow, invite.local_tag)
+        self.dialog = Dialog(invite.request, invite.flow, invite.transaction.local_tag)
         self.sender = DialogSender(context, transactions, self.dialog)
         self.local_description = b""
         """Our SDP as last sent, for a re-INVITE that changes nothing."""

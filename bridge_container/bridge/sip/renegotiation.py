@@ -14,6 +14,7 @@ from bridge.sip.events import AckReceived, ReinviteReceived
 from bridge.sip.incoming_request import IncomingRequest
 from bridge.sip.message import SipRequest
 from bridge.sip.request_checks import check_session_interval
+from bridge.sip.server_transaction import ServerTransaction
 from bridge.sip.session_timer import agree_on_session
 from bridge.sip.success_response import SuccessResponse
 
@@ -64,9 +65,9 @@ class Renegotiation:
         if incoming is not None:
             incoming.respond(status, now)
 
-    def cancel(self, invite: IncomingRequest, now: float) -> None:
+    def cancel(self, invite: ServerTransaction, now: float) -> None:
         """CANCEL of a re-INVITE."""
-        if self._pending is invite:
+        if self._pending is not None and self._pending.transaction is invite:
             self.reject(487, now)
 
     def acknowledge(self, request: SipRequest) -> None:

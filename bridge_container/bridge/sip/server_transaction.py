@@ -1,8 +1,8 @@
 """Server transactions (RFC 3261 section 17.2, RFC 6026) as transition tables.
 
-A transaction absorbs retransmissions, replays its last response and repeats final ones until they are
-acknowledged. It knows no dialogs and no header but what identifies it; 2xx to INVITE are repeated by the
-dialog's side.
+A transaction outlives its request by half a minute, so it keeps nothing of it. It absorbs retransmissions,
+replays its last response and repeats final ones until they are acknowledged. It knows no dialogs and no
+header but what identifies it; 2xx to INVITE are repeated by the dialog's side.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ class ServerTransaction:
         "_transitions",
         "invite",
         "last_response",
+        "local_tag",
         "state",
     )
 
@@ -103,15 +104,17 @@ class ServerTransaction:
         *,
         invite: bool,
         reliable: bool,
+        local_tag: str,
         timers: Timers,
         send: Callable[[bytes], None],
-        on_end: Callable[[bool], None],
+        on_end: Callable[[], None],
     ) -> None:
-        """`on_end(timed_out)` runs once, when the transaction is to be forgotten; `timed_out` is a missing
-        ACK."""
+        """`on_end` runs once, when the transaction is to be forgotten."""
         self.invite = invite
         self.state = ServerState.PROCEEDING if invite else ServerState.TRYING
         self.last_response: bytes | None = None
+        self.local_tag = local_tag
+        """Our tag in the To header of each response but 100."""
         self._transitions = INVITE_TRANSITIONS if invite else NON_INVITE_TRANSITIONS
         self._reliable = reliable
         self._timers = timers
@@ -199,10 +202,9 @@ class ServerTransaction:
         self._expiry = self._timers.start(deadline, self._expire)
 
     def _expire(self, now: float) -> None:
-        timed_out = self.invite and self.state is ServerState.COMPLETED
         if self._step(ServerEvent.EXPIRE):
             self._stop_timers()
-            self._on_end(timed_out)
+            self._on_end()
 
     def _stop_timers(self) -> None:
         for timer in (self._repeat, self._expiry):

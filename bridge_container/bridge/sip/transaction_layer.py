@@ -37,14 +37,14 @@ class TransactionLayer:
 
     def __init__(self, context: EndpointContext) -> None:
         self._context = context
-        self._servers: dict[TransactionKey, IncomingRequest] = {}
+        self._servers: dict[TransactionKey, ServerTransaction] = {}
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._merges: dict[TransactionKey, TransactionKey] = {}
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
-    def find(self, key: TransactionKey) -> IncomingRequest | None:
+    def find(self, key: TransactionKey) -> ServerTransaction | None:
         """The transaction under that key."""
         return self._servers.get(key)
 
@@ -52,38 +52,29 @@ class TransactionLayer:
         """Whether a transaction with the same From tag, Call-ID and CSeq goes on (call before `open`)."""
         return merge_key(request) in self._merges
 
-    def open(
-        self,
-        request: SipRequest,
-        flow: Flow,
-        key: TransactionKey,
-        local_tag: str,
-        on_timeout: Callable[[], None] | None = None,
-    ) -> IncomingRequest:
+    def open(self, request: SipRequest, flow: Flow, key: TransactionKey, local_tag: str) -> IncomingRequest:
         """A new server transaction."""
         context = self._context
         target = response_flow(request, flow)
         merge = merge_key(request)
 
-        def forget(timed_out: bool) -> None:
+        def forget() -> None:
             self._servers.pop(key, None)
             if self._merges.get(merge) == key:
                 del self._merges[merge]
-            if timed_out and on_timeout is not None:
-                on_timeout()
 
         transaction = ServerTransaction(
             invite=request.method == "INVITE",
             reliable=flow.transport.reliable,
+            local_tag=local_tag,
             timers=context.timers,
             send=lambda data: context.transmit(target, data),
             on_end=forget,
         )
         writer = ReplyWriter(request, flow, context.settings.server)
-        incoming = IncomingRequest(context, request, flow, transaction, writer, local_tag)
-        self._servers[key] = incoming
+        self._servers[key] = transaction
         self._merges.setdefault(merge, key)
-        return incoming
+        return IncomingRequest(context, request, flow, transaction, writer)
 
     def send(
         self,
