@@ -20,7 +20,7 @@ from local.demo.comparison import compare
 from local.demo.phone import CallRefusedError, Phone
 from local.demo.timeline import SAMPLE_RATE, Samples
 from local.demo.voice import melody
-from local.ready_file import LocalStack
+from local.ready_file import LocalStack, read_ready_file
 from tests.e2e.conftest import RULES, TRUNKS, alive, api_of, descendants, gone, phone_of, rule_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -166,6 +166,27 @@ async def test_a_stopped_stack_leaves_no_process(tmp_path: Path, number: signal.
             # Without its AWS, the bridge gives up only after some tries to report its end.
             assert not await gone(processes, 30)
     assert number is signal.SIGKILL or not (tmp_path / "local.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+async def test_what_make_run_started_ends_with_make(tmp_path: Path, number: signal.Signals) -> None:
+    arguments = f"--directory {tmp_path} --api-port 0 --call-port 0 --sip-port 0 --rtp-ports 0"
+    make = await asyncio.create_subprocess_exec(
+        *("make", "--no-print-directory", "run", f"ARGS={arguments}"),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd=ROOT,
+    )
+    try:
+        async with asyncio.timeout(90):
+            while read_ready_file(tmp_path / "local.json") is None:  # noqa: ASYNC110 - a file tells nobody
+                await asyncio.sleep(0.05)
+        processes = descendants(make.pid)
+        assert len(processes) >= 3
+    finally:
+        make.send_signal(number)
+        await make.wait()
+    assert not await gone(processes, 30)
 
 
 async def run_refused(tmp_path: Path, *arguments: str) -> str:
