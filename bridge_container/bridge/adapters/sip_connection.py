@@ -77,7 +77,10 @@ class SipConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand the bytes to the endpoint."""
         now = self._driver.now()
-        self._driver.stream(data, self.flow)
+        if not self._driver.stream(data, self.flow):
+            if self._transport is not None:
+                self._transport.abort()
+            return
         if self._driver.is_mid_message(self.flow):
             if self._heard and self._partial_since is None:
                 self._partial_since = now

@@ -81,11 +81,15 @@ class SipDriver:
         else:
             self._unread()
 
-    def stream(self, data: bytes, flow: Flow) -> None:
-        """Bytes came on a connection."""
+    def stream(self, data: bytes, flow: Flow) -> bool:
+        """Bytes came on a connection; False when its source is not listened to, and nothing was read."""
         now = self._loop.time()
+        if not self._listens_to(flow.remote_host, now):
+            self._unread()
+            return False
         self._endpoint.receive_stream(data, flow, now)
         self.pump()
+        return True
 
     def connection_lost(self, flow: Flow) -> None:
         """A connection is closed, by whomever."""

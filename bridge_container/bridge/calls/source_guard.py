@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from bridge.calls.token_bucket import TokenBucket
 
-_HARMLESS = frozenset({"merged", "unknown_dialog", "keep_alive", "retransmission", "unmatched"})
-"""What a carrier's retransmission after our restart looks like; counted, but never held against it."""
+_SUSPICIOUS = frozenset({"malformed", "method", "uri_scheme"})
+"""What scanners send and carriers do not. The endpoint's other refusals happen between honest peers, such as a
+retransmission to a bridge that was restarted: they are counted, and never held against anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class SourceGuard:
 
     def refused(self, source: str, why: str, now: float) -> None:
         """The endpoint refused or dropped something from the source."""
-        if why not in _HARMLESS:
+        if why in _SUSPICIOUS:
             self.failed(source, now)
 
     def may_record(self, source: str, now: float) -> bool:

@@ -94,14 +94,20 @@ async def test_connections_are_capped_per_source_and_in_all() -> None:
 
 async def test_shunned_sources_are_neither_accepted_nor_read() -> None:
     async with listening_sip() as sip:
+        standing_reader, standing_writer = await asyncio.open_connection(*sip.address("tcp"))
+        await until(lambda: sip.connections("tcp") == 1)
         sip.deaf_to.add("127.0.0.1")
+        standing_writer.write(options(1, "standing"))
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await read_response(standing_reader)
+        standing_writer.close()
         reader, writer = await asyncio.open_connection(*sip.address("tcp"))
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         writer.close()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.sendto(options(1, "deaf", "UDP"), sip.address("udp"))
-            await until(lambda: sip.refused()["shunned"] == 2)
+            await until(lambda: sip.refused()["shunned"] == 3)
 
 
 async def test_silent_slow_and_idle_connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bridge.adapters.media_metrics import MediaMetrics
 from bridge.adapters.metrics import BridgeMetrics
 from bridge.adapters.settings import BridgeSettings
 
@@ -19,6 +20,7 @@ def test_every_setting_is_described() -> None:
 def test_every_metric_is_described() -> None:
     metrics = BridgeMetrics()
     metrics.table_sizes(lambda: (0, 0))
+    metrics.registry.register(MediaMetrics(lambda: ()))
     described = set(re.findall(r"trunkline_[a-z_]+", PAGE))
     exposed = {
         f"{metric.name}_total" if metric.type == "counter" else metric.name

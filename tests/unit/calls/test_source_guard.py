@@ -39,8 +39,8 @@ def test_slow_challenges_are_forgiven() -> None:
 
 def test_retransmissions_to_a_restarted_bridge_are_harmless() -> None:
     guard = SourceGuard(GuardLimits(failures=2))
-    for _ in range(100):
-        guard.refused("a", "unknown_dialog", 0.0)
+    for why in ("unknown_dialog", "unknown_transaction", "merged", "session_interval", "extension") * 20:
+        guard.refused("a", why, 0.0)
     assert guard.listens_to("a", 0.0)
     for _ in range(3):
         guard.refused("a", "malformed", 0.0)
