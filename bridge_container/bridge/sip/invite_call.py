@@ -248,8 +248,12 @@ class InviteCall:
             self._step(CallStep.END)
             self._forget(self)
         elif self._step(CallStep.HANG_UP):
-            self._send_bye(now, detail)
-        self.context.emit(CallEnded(self.handle, cause, detail))
+            # Q.850: 41 is a temporary failure, 102 recovery on timer expiry.
+            number = 41 if cause == "dialog_failed" else 102
+            self._send_bye(now, f"Q.850;cause={number};text={quote(detail)}")
+        if self._hang_up_reason is None:
+            # Whoever has hung up already waits for no news.
+            self.context.emit(CallEnded(self.handle, cause, detail))
 
     # Shared with requests inside the dialog.
 

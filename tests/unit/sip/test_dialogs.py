@@ -159,6 +159,18 @@ def test_hang_up_before_the_ack_waits_for_it() -> None:
     assert bye.start_line.startswith("BYE ")
 
 
+def test_hang_up_before_an_ack_that_never_comes_is_told_nobody() -> None:
+    bench, caller = Bench(), Caller()
+    call = bench.answered(caller)
+    bench.endpoint.hang_up(call, bench.now)
+    sent = bench.advance(32)
+    assert sent[-1].message.start_line.startswith("BYE ")
+    bench.receive(caller.response(sent[-1].message, 200))
+    assert bench.events == []
+    bench.advance(40)
+    assert bench.endpoint.next_deadline() is None
+
+
 def test_crossing_byes_are_both_answered() -> None:
     bench, caller = Bench(), Caller()
     call = bench.confirmed(caller)

@@ -68,6 +68,7 @@ def test_the_peer_that_does_not_refresh_is_sent_bye() -> None:
     assert bench.advance(59.9) == []
     (bye,) = bench.advance(0.2)
     assert bye.message.start_line.startswith("BYE ")
+    assert bye.message.header("Reason") == 'Q.850;cause=102;text="nobody refreshed the session"'
     ended = bench.take(CallEnded)
     assert (ended.call, ended.cause) == (call, "session_expired")
 
@@ -120,6 +121,33 @@ def test_our_refresh_is_else_an_invite_that_changes_nothing() -> None:
     )
     assert ack.start_line.startswith("ACK ")
     assert ack.header("CSeq") == f"{sent.message.header('CSeq').split()[0]} ACK"
+
+
+def test_our_invite_is_repeated_and_its_200_acknowledged_each_time() -> None:
+    bench, caller = Bench(), Caller()
+    answered(bench, caller, (TIMER, ("Session-Expires", "200;refresher=uas")))
+    (first,) = bench.advance(100)
+    start = bench.now
+    assert [round(sent.at - start, 3) for sent in bench.advance(4)] == [0.5, 1.5, 3.5]  # Timer A
+    bench.receive(caller.response(first.message, 100, "Trying"))
+    bench.sent.clear()
+    assert bench.advance(10) == []
+    ok = caller.response(first.message, 200, headers=(("Session-Expires", "200;refresher=uac"),))
+    for _ in range(2):
+        (ack,) = bench.receive(ok)
+        assert ack.start_line.startswith("ACK ")
+    assert bench.events == []
+
+
+def test_an_answer_that_refuses_our_refresh_leaves_the_call_until_it_expires() -> None:
+    bench, caller = Bench(), Caller()
+    headers = (TIMER, ("Session-Expires", "200;refresher=uas"), ("Allow", "UPDATE"))
+    answered(bench, caller, headers)
+    (sent,) = bench.advance(100)
+    assert bench.receive(caller.response(sent.message, 500, "Broken")) == []
+    assert bench.events == []
+    bench.advance(69)
+    assert bench.take(CallEnded).cause == "session_expired"
 
 
 def test_a_refresh_refused_with_491_is_tried_again() -> None:
