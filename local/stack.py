@@ -19,9 +19,10 @@ from pathlib import Path
 import boto3
 
 from local.aws.deployment import Deployment as TemplateDeployment
+from local.aws.environment import lead_to_emulation
 from local.aws.saved_state import restore_state, save_state
 from local.aws.server import AwsServer
-from local.aws.template import REGION, Template, load_template
+from local.aws.template import Template, load_template
 from local.bridge_process import BridgeProcess
 from local.call_announcements import CallAnnouncements
 from local.change_stream import ChangeStream
@@ -181,20 +182,7 @@ class Stack:
         aws = AwsServer()
         aws.start()
         self._parts.callback(aws.stop)
-        os.environ.update(
-            AWS_ENDPOINT_URL=aws.endpoint_url,
-            AWS_REGION=REGION,
-            AWS_DEFAULT_REGION=REGION,
-            AWS_ACCESS_KEY_ID="local",
-            AWS_SECRET_ACCESS_KEY="local",  # noqa: S106 - the emulation takes any
-            AWS_EC2_METADATA_DISABLED="true",
-            # Nobody collects these on one machine.
-            POWERTOOLS_TRACE_DISABLED="true",
-            POWERTOOLS_METRICS_DISABLED="true",
-        )
-        # A developer's own profile or session would win over the keys, or point elsewhere.
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            os.environ.pop(name, None)
+        lead_to_emulation(aws.endpoint_url)
         return aws
 
     async def _restore(self, session: boto3.Session, table: str) -> None:
