@@ -1,6 +1,6 @@
 // One WebRTC connection to the bridge: the microphone out, the call in. No page elements but the audio one.
 
-const CONNECT_SECONDS = 10;
+const CONNECT_SECONDS = 8;
 const LEVEL_INTERVAL = 100;
 const QUALITY_INTERVAL = 2000;
 
