@@ -85,7 +85,6 @@ class Speaker:
         loud = level > BURST_LEVEL / 2
         if loud and not self._loud and partner.burst_sent is not None:
             self.delays.append(now - partner.burst_sent)
-            partner.burst_sent = None
         self._loud = loud
 
 

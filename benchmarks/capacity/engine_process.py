@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import time
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bridge.adapters.media_engine import TickMediaEngine
+from bridge.adapters.media_garbage import GarbageSchedule
 from bridge.adapters.media_settings import MediaSettings
 from bridge.adapters.webrtc_socket import WebRtcSettings, WebRtcSocket
 from bridge.calls.media_engine import Codec, PhoneLegParameters
@@ -44,9 +44,7 @@ def run_engine(pipe: Connection, core: int, complexity: int, max_speakers: int) 
 
 async def _serve(pipe: Connection, engine: TickMediaEngine) -> None:
     await engine.start()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    garbage = GarbageSchedule()
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     running: set[asyncio.Task[None]] = set()
@@ -66,7 +64,7 @@ async def _serve(pipe: Connection, engine: TickMediaEngine) -> None:
     pipe.send("serving")
     while not stopped.is_set():
         await asyncio.sleep(1.0)
-        gc.collect(1)
+        garbage.collect()
     await engine.close()
 
 

@@ -36,11 +36,11 @@ class Speech:
         return self.probe and frame % len(self.payloads) % PERIOD == 0
 
 
-def _samples(rate: int, probe: bool) -> Samples:
+def _samples(rate: int, probe: bool, quiet_voice: bool) -> Samples:
     speech = speech_like(_FRAMES / 50, rate)
-    if not probe:
-        return speech
     quiet = (speech // 16).astype(np.int16)
+    if not probe:
+        return quiet if quiet_voice else speech
     frame = rate // 50
     burst = (9000 * np.sin(2 * np.pi * 700 * np.arange(_BURST * frame) / rate)).astype(np.int16)
     for begin in range(0, _FRAMES, PERIOD):
@@ -49,16 +49,16 @@ def _samples(rate: int, probe: bool) -> Samples:
 
 
 @cache
-def speech(codec: str, *, probe: bool) -> Speech:
-    """A loop for `PCMU`, `PCMA` or `opus`.
+def speech(codec: str, *, probe: bool, quiet: bool = False) -> Speech:
+    """A loop for `PCMU`, `PCMA` or `opus`; `quiet` so low that a probe's bursts stand out from a mix of it.
 
     Opus is as browsers send it after our answer's `maxplaybackrate`: wideband, at 32 kbit/s.
     """
     if codec == "opus":
-        samples = _samples(16000, probe)
+        samples = _samples(16000, probe, quiet)
         encoder = OpusEncoder(16000, 9, 32000)
         payloads = tuple(encoder.encode(samples[n * 320 : n * 320 + 320]) for n in range(_FRAMES))
         return Speech(payloads, 960, probe)
-    samples = _samples(8000, probe)
+    samples = _samples(8000, probe, quiet)
     payloads = tuple(encode(codec, samples[n * 160 : n * 160 + 160]) for n in range(_FRAMES))
     return Speech(payloads, 160, probe)

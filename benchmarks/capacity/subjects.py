@@ -52,12 +52,17 @@ class Subject(Protocol):
 
 
 def _speakers(kind: CallKind, number: int, probes: int) -> tuple[Speaker, Speaker]:
-    probe = number % max(probes, 1) == 0 and not kind.one_room
-    first, second = (
-        Speaker(side.split(":")[1], speech(side.split(":")[1], probe=probe), number) for side in kind.sides
-    )
-    if not kind.one_room:
-        first.partner, second.partner = second, first
+    """Both sides of a call. Some calls are probes; in a single room the first speaker is, for all others."""
+    codecs = [side.split(":")[1] for side in kind.sides]
+    if kind.one_room:
+        first, second = (
+            Speaker(codec, speech(codec, probe=number + place == 0, quiet=True), number)
+            for place, codec in enumerate(codecs)
+        )
+    else:
+        probe = number % max(probes, 1) == 0
+        first, second = (Speaker(codec, speech(codec, probe=probe), number) for codec in codecs)
+    first.partner, second.partner = second, first
     return first, second
 
 
@@ -83,6 +88,9 @@ class BridgeEngine:
         before = self.cpu_seconds()
         for number in range(count):
             endpoints += self._open_call(kind, number)
+        if kind.one_room:
+            for endpoint in endpoints[1:]:
+                endpoint.speaker.partner = endpoints[0].speaker
         browsers = sum(isinstance(endpoint, BrowserEndpoint) for endpoint in endpoints)
         self.set_up_seconds = (self.cpu_seconds() - before) / browsers if browsers else 0.0
         return endpoints

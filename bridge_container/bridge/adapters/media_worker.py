@@ -7,20 +7,19 @@ is gone, so is it.
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
 from bridge.adapters.media_engine import TickMediaEngine
+from bridge.adapters.media_garbage import GarbageSchedule
 from bridge.adapters.media_settings import MediaSettings
 from bridge.adapters.media_worker_messages import METHODS, Adoption, LoadReport, Reply, Request, Stop
 from bridge.adapters.webrtc_port import WebRtcPeerFactory
 from bridge.calls.media_engine import MediaError, MediaEvent
 
 _REPORT_EACH = 1.0
-_FULL_COLLECTION_EACH = 60
 
 
 def run_media_worker(
@@ -42,15 +41,13 @@ class MediaWorker:
         self._engine.subscribe(self._tell)
         self._stopped = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
-        self._collections = 0
+        self._garbage: GarbageSchedule | None = None
 
     async def run(self) -> None:
         """Serve until told to stop or signalling has gone."""
         loop = asyncio.get_running_loop()
         await self._engine.start()
-        gc.collect()
-        gc.freeze()
-        gc.disable()
+        self._garbage = GarbageSchedule()
         loop.add_reader(self._pipe.fileno(), self._read)
         self._report()
         await self._stopped.wait()
@@ -101,8 +98,8 @@ class MediaWorker:
 
     def _report(self) -> None:
         self._send(LoadReport(self._engine.load()))
-        self._collections += 1
-        gc.collect(2 if self._collections % _FULL_COLLECTION_EACH == 0 else 1)
+        if self._garbage is not None:
+            self._garbage.collect()
         if not self._stopped.is_set():
             asyncio.get_running_loop().call_later(_REPORT_EACH, self._report)
 
