@@ -34,6 +34,7 @@ from bridge.sip.flow import Flow, Transport
 from bridge.sip.message import SipRequest
 from bridge.sip.negotiated_media import MediaCapabilities
 from bridge.sip.parser import parse_datagram
+from tests.support.event_schemas import check_subject
 from trunking.call import CallIdentity
 from trunking.call_record import CallRecord
 from trunking.routing_rule import CallerConfig, DirectRouting, RoutingRule
@@ -258,6 +259,7 @@ class Reports:
         self.records.append(record)
 
     def emit(self, kind: str, application_id: str | None, version: int, subject: Mapping[str, Any]) -> None:
+        check_subject(f"sip.call.{kind}", subject)
         self.events.append((kind, application_id, version, subject))
 
     def arrived(self) -> None:

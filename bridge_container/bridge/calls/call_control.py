@@ -16,6 +16,7 @@ from typing import Any
 from bridge.calls.call_log import log_call
 from bridge.calls.call_platform import CallParticipant, CallPlatformError, ParticipantEnded
 from bridge.calls.call_ports import CallPorts
+from bridge.calls.call_reporter import CallReporter
 from bridge.calls.call_settings import CallSettings
 from bridge.calls.call_setup import CallSetup, SetupError
 from bridge.calls.call_state import CallState, Trigger
@@ -30,8 +31,8 @@ from bridge.calls.media_engine import (
     MediaFullError,
 )
 from bridge.calls.reception import CallDecisions, Reception, reject
-from bridge.calls.sip_call import SipCall, call_subject
-from bridge.calls.termination_status import TERMINATION_STATUS, reason_header
+from bridge.calls.sip_call import SipCall
+from bridge.calls.termination_status import reason_header
 from bridge.sip.events import (
     AckReceived,
     CallCancelled,
@@ -65,6 +66,7 @@ class CallControl:
         self._ports = ports
         self._decisions = decisions
         self._settings = settings
+        self._reporter = CallReporter(ports)
         self._reception = Reception(ports, decisions, settings)
         self._setup = CallSetup(ports, decisions.negotiation, settings)
         self._calls: dict[str, SipCall] = {}
@@ -133,9 +135,7 @@ class CallControl:
         self._idle.clear()
         ports.meters.active(len(self._calls))
         self._advance(call, Trigger.ROUTED)
-        ports.records.put(call.snapshot())
-        self._emit(call, "received")
-        log_call(call.record, "call received", source=call.record.source, rule_id=call.route.rule.id)
+        self._reporter.received(call)
         call.setup = self._start(self._run_setup(call))
         call.setup.add_done_callback(lambda task: self._setup_done(call, task))
 
@@ -159,13 +159,9 @@ class CallControl:
             self.end(call, Termination.INTERNAL_ERROR, "the set-up failed; see the log")
 
     def _connected(self, call: SipCall) -> None:
-        ports = self._ports
-        ports.meters.answered(ports.clock.monotonic() - call.began)
-        ports.records.put(call.snapshot())
-        self._emit(call, "answered", codec=call.record.codec)
-        log_call(call.record, "call answered", codec=call.record.codec)
+        self._reporter.answered(call)
         limit = self._settings.max_duration
-        call.timers["max_duration"] = ports.scheduler.call_later(
+        call.timers["max_duration"] = self._ports.scheduler.call_later(
             limit, self.end, call, Termination.MAX_DURATION, f"the call lasted {limit:g} s"
         )
 
@@ -202,16 +198,7 @@ class CallControl:
             # What is keyed in before the call is a PIN or a routing number: it goes nowhere else.
             self._setup.digit(call, digit)
             return
-        at = self._ports.clock.utc()
-        call.step(at, "dtmf", duration_ms=duration_ms)
-        self._emit(
-            call,
-            "dtmf",
-            digit=digit,
-            duration_ms=duration_ms,
-            seq_number=call.dtmf_count,
-            timestamp=at.isoformat(),
-        )
+        self._reporter.digit(call, digit, duration_ms)
         if call.participant is not None:
             self._start(self._pass_digit(call, call.participant, digit, duration_ms))
 
@@ -219,7 +206,9 @@ class CallControl:
         self, call: SipCall, participant: CallParticipant, digit: str, duration_ms: int
     ) -> None:
         try:
-            await participant.send_dtmf(digit, duration_ms)
+            # The lock is fair: digits arrive in the order in which they were pressed.
+            async with call.digit_order:
+                await participant.send_dtmf(digit, duration_ms)
         except CallPlatformError as failure:
             log_call(call.record, "digit not passed on", logging.WARNING, detail=failure.detail)
 
@@ -305,7 +294,8 @@ class CallControl:
             self._by_leg.pop(call.leg_id, None)
             self._setup.forget(call)
             self._decisions.admission.give_back(call.source, call.route.trunk.id)
-            self._report_end(call, termination, detail, figures)
+            self._ports.meters.active(len(self._calls))
+            self._reporter.ended(call, termination, detail, figures)
 
     async def _close_leg(self, call: SipCall) -> LegStatistics:
         if not call.leg_open:
@@ -316,53 +306,16 @@ class CallControl:
             log_call(call.record, "closing the media leg failed", logging.WARNING, detail=str(failure))
             return LegStatistics()
 
-    def _report_end(
-        self, call: SipCall, termination: Termination, detail: str, figures: LegStatistics
-    ) -> None:
-        ports = self._ports
-        at = ports.clock.utc()
-        status = 200 if call.answered else TERMINATION_STATUS[termination].status
-        call.step(at, "ended", termination=termination.value, detail=detail)
-        call.finish(at, termination, status, figures)
-        seconds = ports.clock.monotonic() - call.began
-        ports.meters.ended(termination, answered=call.answered, seconds=seconds)
-        ports.meters.active(len(self._calls))
-        ports.records.put(call.snapshot())
-        self._emit(
-            call,
-            "ended" if call.answered else "rejected",
-            termination=termination.value,
-            sip_status=status,
-            detail=detail,
-            duration_ms=round(seconds * 1000),
-            quality=dict(call.record.quality),
-        )
-        log_call(
-            call.record,
-            "call ended" if call.answered else "call rejected",
-            termination=termination.value,
-            sip_status=status,
-            detail=detail,
-            seconds=round(seconds, 3),
-        )
-
     # Small parts
 
     def _request_refused(self, event: RequestRefused) -> None:
         self._ports.meters.refused(event.why)
         self._decisions.guard.refused(event.flow.remote_host, event.why, self._ports.clock.monotonic())
 
-    def _emit(self, call: SipCall, kind: str, **more: Any) -> None:
-        call.events_emitted += 1
-        subject = {**call_subject(call.record), **more}
-        self._ports.events.emit(kind, call.record.application_id, call.events_emitted, subject)
-
     def _advance(self, call: SipCall, trigger: Trigger) -> bool:
-        state = call.state
         if call.advance(trigger):
             return True
-        self._ports.meters.illegal(state.value, trigger.value)
-        log_call(call.record, "illegal trigger", logging.WARNING, state=state.value, trigger=trigger.value)
+        self._reporter.illegal(call, trigger.value)
         return False
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

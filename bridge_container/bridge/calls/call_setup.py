@@ -84,6 +84,10 @@ class CallSetup:
             # RFC 4028 section 7.4: a refresh without a session description changes nothing.
             signalling.accept_reinvite(call.handle, None)
             return
+        if media is None:
+            # RFC 3311 section 5.2: the first offer has no answer yet.
+            signalling.reject_reinvite(call.handle, 491)
+            return
         if offer is None:
             signalling.accept_reinvite(call.handle, self._negotiation.offer(call.leg_id))
             return

@@ -45,6 +45,7 @@ class SipCall:
     timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     events_emitted: int = 0
     dtmf_count: int = 0
+    digit_order: asyncio.Lock = field(default_factory=asyncio.Lock)
     ladder: list[LadderStep] = field(default_factory=list)
 
     @property

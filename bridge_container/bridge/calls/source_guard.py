@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from bridge.calls.token_bucket import TokenBucket
 
 _SUSPICIOUS = frozenset({"malformed", "method", "uri_scheme"})
-"""What scanners send and carriers do not. The endpoint's other refusals happen between honest peers, such as a
-retransmission to a bridge that was restarted: they are counted, and never held against anybody."""
+"""What scanners send and carriers do not. The endpoint's other refusals happen between honest peers, such as
+a retransmission to a bridge that was restarted: they are counted, and never held against anybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -416,3 +417,30 @@ async def test_fault_of_our_own_ends_the_call_and_frees_its_place(caplog: pytest
     assert world.record_of(call).termination is Termination.INTERNAL_ERROR
     assert world.admission.calls == 0
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_offer_before_the_first_one_is_answered_has_to_wait() -> None:
+    world = CallWorld()
+    call = await world.invite(offer=None)
+    request = invite_request("sip:x@trunkline.example", "<sip:a@b>;tag=1", "update")
+    world.control.sip_event(ReinviteReceived(call, request, OFFER))
+    await settle()
+    assert world.signalling.of(call)[-1] == ("reject_reinvite", 491)
+
+
+async def test_digits_reach_a_slow_platform_in_their_order() -> None:
+    world = CallWorld()
+    call = await world.invite()
+    participant = world.platform.participants[0]
+    slow, got = asyncio.Event(), []
+
+    async def send(digit: str, duration_ms: int) -> None:
+        if digit == "1":
+            await slow.wait()
+        got.append(digit)
+
+    participant.send_dtmf = send  # type: ignore[method-assign]
+    await world.digits(call, "123")
+    slow.set()
+    await settle()
+    assert got == ["1", "2", "3"]
