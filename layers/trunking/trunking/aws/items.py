@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 
 from trunking.change import Change, ChangeKind
 from trunking.matching import RuleEntry
@@ -23,7 +23,6 @@ Item = dict[str, Any]
 """An item or key in DynamoDB's own attribute values."""
 
 _serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def to_value(value: Any) -> Any:
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item as plain values; whole numbers as int, others as float."""
-    return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
+    return {name: _plain(value) for name, value in item.items()}
 
 
 def write_time(at: datetime) -> str:
@@ -237,11 +236,17 @@ def _decimal(value: float | None) -> Decimal | None:
     return None if value is None else Decimal(repr(value))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {name: _plain(below) for name, below in value.items()}
-    if isinstance(value, list):
+def _plain(attribute: Mapping[str, Any]) -> Any:
+    """One attribute value. Not boto3's deserializer: that takes three times as long, by way of Decimal."""
+    ((kind, value),) = attribute.items()
+    if kind == "S" or kind == "BOOL":
+        return value
+    if kind == "N":
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+    if kind == "L":
         return [_plain(below) for below in value]
-    return value
+    if kind == "M":
+        return {name: _plain(below) for name, below in value.items()}
+    if kind == "NULL":
+        return None
+    raise ValueError(f"an attribute of type {kind}, which nothing here writes")
