@@ -78,7 +78,7 @@ class SipEndpoint:
                 self._receive(frame, flow, now)
 
     def connection_lost(self, flow: Flow, now: float) -> None:
-        """A TCP or TLS connection is gone. Calls that wait for an answer or its ACK go with it."""
+        """A TCP or TLS connection is gone. Calls that wait for their answer go with it, others go on."""
         self._streams.pop((flow.transport, flow.connection_id), None)
         for call in [call for call in self._calls.values() if call.dialog.flow == flow]:
             call.lose_connection(now)

@@ -16,7 +16,7 @@ from bridge.sip.endpoint_context import EndpointContext
 from bridge.sip.errors import RemoteProtocolError
 from bridge.sip.events import AckReceived, CallCancelled, CallEnded
 from bridge.sip.flow import Flow
-from bridge.sip.grammar import quote
+from bridge.sip.grammar import clean_text, quote
 from bridge.sip.incoming_request import IncomingRequest
 from bridge.sip.message import SipRequest
 from bridge.sip.provisional_responses import ProvisionalResponses
@@ -293,5 +293,5 @@ def reason_header(reason: str) -> tuple[str, str]:
     """RFC 3326: a Reason header from its value (`Q.850;cause=16`), or from plain words."""
     protocol, semicolon, _ = reason.partition(";")
     if semicolon and protocol in ("SIP", "Q.850"):
-        return "Reason", reason.replace("\r", " ").replace("\n", " ")
+        return "Reason", clean_text(reason)
     return "Reason", f"SIP;cause=200;text={quote(reason)}"

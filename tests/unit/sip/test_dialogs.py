@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from bridge.sip.errors import LocalProtocolError
-from bridge.sip.events import AckReceived, CallEnded, InfoReceived, RequestRefused, TransferReported
+from bridge.sip.events import (
+    AckReceived,
+    CallEnded,
+    InfoReceived,
+    InviteReceived,
+    RequestRefused,
+    TransferReported,
+)
 from bridge.sip.flow import Flow
 from tests.support.sip.bench import TCP, TLS, UDP, UDP6, Bench
 from tests.support.sip.caller import ANSWER, Caller
@@ -255,3 +262,81 @@ def test_two_calls_do_not_mix() -> None:
     assert bench.take(RequestRefused).status == 481
     bench.receive(other.bye())
     assert bench.take(CallEnded).call == second
+
+
+def test_requests_while_our_bye_is_under_way_get_481() -> None:
+    bench, caller = Bench(), Caller()
+    call = bench.confirmed(caller)
+    bench.endpoint.hang_up(call, bench.now)
+    bench.collect()
+    (answer,) = bench.receive(caller.request("INFO"))
+    assert answer.status == 481
+
+
+def test_an_ack_with_a_body_that_cannot_be_read_confirms_without_an_answer() -> None:
+    bench, caller = Bench(), Caller()
+    call = bench.answered(caller, data=caller.invite(body=b""))
+    ack = caller.ack(body=b"x").replace(b"application/sdp", b"text/plain")
+    assert bench.receive(ack) == []
+    refused, confirmed = bench.events
+    assert isinstance(refused, RequestRefused)
+    assert (refused.method, refused.status) == ("ACK", 0)
+    assert confirmed == AckReceived(call, None)
+
+
+def test_an_ack_that_comes_again_is_told_once() -> None:
+    bench, caller = Bench(), Caller()
+    bench.answered(caller)
+    ack = caller.ack()
+    for _ in range(3):
+        assert bench.receive(ack) == []
+    assert bench.take(AckReceived).answer is None
+
+
+def test_decisions_about_a_call_that_is_over_do_nothing() -> None:
+    bench, caller = Bench(), Caller()
+    call = bench.confirmed(caller)
+    bench.receive(caller.bye())
+    bench.events.clear()
+    endpoint, now = bench.endpoint, bench.now
+    endpoint.challenge(call, ["Digest realm=x"], now)
+    endpoint.ring(call, now)
+    endpoint.answer(call, ANSWER, now)
+    endpoint.reject(call, 500, now)
+    endpoint.drop(call, now)
+    endpoint.hang_up(call, now)
+    endpoint.accept_reinvite(call, ANSWER, now)
+    endpoint.reject_reinvite(call, 488, now)
+    endpoint.transfer(call, "sip:a@b", now)
+    assert bench.collect() == []
+    assert bench.events == []
+
+
+@pytest.mark.parametrize("old", [b"CSeq: ", b"Via: "])
+def test_responses_that_answer_nothing_are_counted_and_dropped(old: bytes) -> None:
+    bench, caller = Bench(), Caller()
+    call = bench.confirmed(caller)
+    bench.endpoint.hang_up(call, bench.now)
+    (bye,) = bench.collect()
+    assert bench.receive(caller.response(bye, 200).replace(old, b"X-" + old)) == []
+    assert bench.take(RequestRefused).why == "malformed"
+    bench.receive(caller.response(bye, 200).replace(b"branch=z9hG4bK", b"branch=z9hG4bKx"))
+    assert bench.take(RequestRefused).why == "unknown_transaction"
+
+
+def test_an_rfc_2543_caller_without_branch_and_tag() -> None:
+    bench = Bench()
+    head = (
+        b"Via: SIP/2.0/UDP 198.51.100.7:5060\r\nFrom: <sip:a@198.51.100.7>\r\n"
+        b"To: <sip:+15551230001@trunk.example.com>%s\r\nCall-ID: old@198.51.100.7\r\nCSeq: %d %s\r\n\r\n"
+    )
+    invite = b"INVITE sip:+15551230001@trunk.example.com SIP/2.0\r\n" + head % (b"", 1, b"INVITE")
+    assert [answer.status for answer in bench.receive(invite)] == [100]
+    assert [answer.status for answer in bench.receive(invite)] == [100]
+    call = bench.take(InviteReceived).call
+    bench.endpoint.reject(call, 486, bench.now)
+    bench.collect()
+    ack = b"ACK sip:+15551230001@trunk.example.com SIP/2.0\r\n" + head % (b";tag=" + call.encode(), 1, b"ACK")
+    bench.receive(ack)
+    bench.sent.clear()
+    assert bench.advance(40) == []
