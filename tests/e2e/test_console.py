@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -19,6 +20,7 @@ pytestmark = [
 ]
 TAB, ENTER = ("Tab", 9), ("Enter", 13)
 NUMBER = "+15551237777"
+LIMITED_NUMBER = "+15551237778"
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -169,6 +171,60 @@ async def test_a_refused_call_is_shown_and_explained(page: Page, stack: LocalSta
     await fill(page, "Called number", "+15550000000")
     await page.press(*ENTER)
     await page.wait_for(text_is_shown("The call is refused"))
+
+
+async def test_settings_of_a_trunk_are_saved_and_cleared(page: Page, stack: LocalStack) -> None:
+    await sign_in(page, stack.api_key, stack.api_secret)
+    await page.wait_for(text_is_shown("Demo trunk"))
+    async with api_of(stack) as api:
+        made = await api.call("POST", TRUNKS, {"name": "Limited", "numbers": [LIMITED_NUMBER]})
+        trunk_id = made["sip_trunk"]["id"]
+
+        async def save(calls: str, country: str) -> dict[str, Any]:
+            address = f"#/trunks/{trunk_id}"
+            await page.evaluate(f"location.hash = '{address}'")
+            await page.wait_for(f"document.getElementById('main').dataset.shown === '{address}'")
+            await fill(page, "Calls at once", calls)
+            await fill(page, "Country", country)
+            await press_button(page, "Save changes")
+            await page.wait_for(text_is_shown("Trunk saved"))
+            await page.evaluate("location.hash = '#/trunks'")
+            await page.wait_for("document.getElementById('main').dataset.shown === '#/trunks'")
+            trunks: list[dict[str, Any]] = (await api.call("GET", TRUNKS))["sip_trunks"]
+            return next(each for each in trunks if each["id"] == trunk_id)
+
+        limited = await save("3", "de")
+        assert (limited["max_concurrent_calls"], limited["country"]) == (3, "DE")
+        assert limited["password"] == made["sip_trunk"]["password"]
+        cleared = await save("", "")
+        assert "max_concurrent_calls" not in cleared
+        assert "country" not in cleared
+
+
+async def test_a_rule_can_ask_for_a_pin(page: Page, stack: LocalStack) -> None:
+    await sign_in(page, stack.api_key, stack.api_secret)
+    await page.wait_for(text_is_shown("Demo trunk"))
+    await page.evaluate("location.hash = '#/rules/new'")
+    await page.wait_for(text_is_shown("Where it leads"))
+    await fill(page, "Name", "With a PIN")
+    await fill(page, "Called numbers", stack.number)
+    await fill(page, "Call id", "behind-a-pin")
+    for label in ("Demo trunk", "The caller keys in a PIN"):
+        await page.evaluate(
+            "[...document.querySelectorAll('label.inline')]"
+            f".find((each) => each.textContent.startsWith({json.dumps(label)})).click()"
+        )
+    await fill(page, "PIN where the call has none of its own", "4711")
+    await fill(page, "Priority", "-5")
+    await press_button(page, "Create rule")
+    await page.wait_for(text_is_shown("With a PIN"))
+    async with api_of(stack) as api:
+        rules = (await api.call("GET", RULES))["sip_inbound_routing_rules"]
+        rule = next(each for each in rules if each["name"] == "With a PIN")
+        assert rule["pin_protection_configs"]["enabled"] is True
+        assert rule["pin_protection_configs"]["default_pin"] == "4711"
+        assert rule["priority"] == -5
+        await api.call("DELETE", f"{RULES}/{rule['id']}")
 
 
 async def test_nothing_is_wider_than_a_phone(page: Page, stack: LocalStack) -> None:

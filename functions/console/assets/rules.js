@@ -85,6 +85,7 @@ function ruleForm(rule, known, action) {
   const user = element("input", { value: rule.caller_configs?.id ?? "", maxlength: 255, spellcheck: "false" });
   const byPin = checkbox("The caller keys in the call's number instead", !direct);
   const enabled = checkbox("Takes calls", rule.enabled !== false);
+  const pin = pinProtection(rule.pin_protection_configs ?? {});
   const preview = element("p", { class: "help", id: "preview", "aria-live": "polite" });
   const button = element("button", { class: "primary" }, action);
 
@@ -126,6 +127,7 @@ function ruleForm(rule, known, action) {
         element("dl", {}, VARIABLES.map(([variable, what]) => [element("dt", {}, element("code", {}, `{{${variable}}}`)), element("dd", {}, what)])),
       ),
     ),
+    pin.fields,
     field("Priority", priority, "Among equally specific rules the highest wins."),
     enabled.label,
     element("div", { class: "actions" }, button),
@@ -134,7 +136,7 @@ function ruleForm(rule, known, action) {
   const read = () => ({
     // What this form does not show is kept as it is.
     ...(rule.call_configs ? { call_configs: rule.call_configs } : {}),
-    ...(rule.pin_protection_configs ? { pin_protection_configs: rule.pin_protection_configs } : {}),
+    ...pin.read(),
     name: name.value.trim(),
     trunk_ids: chosen.filter((each) => each.control.checked).map((each) => each.trunk.id),
     called_numbers: lines(called),
@@ -147,4 +149,33 @@ function ruleForm(rule, known, action) {
     enabled: enabled.control.checked,
   });
   return { form, read, button };
+}
+
+function pinProtection(configured) {
+  const asks = checkbox("The caller keys in a PIN before joining", configured.enabled === true);
+  const standard = element("input", { value: configured.default_pin ?? "", maxlength: 20, inputmode: "numeric", autocomplete: "off" });
+  const digits = element("input", { type: "number", min: 3, max: 10, value: configured.required_pin_digits ?? "" });
+  const attempts = element("input", { type: "number", min: 1, max: 10, value: configured.max_attempts ?? "" });
+  const details = element(
+    "div",
+    {},
+    field("PIN where the call has none of its own", standard, "3 to 20 digits"),
+    field("Digits of a PIN", digits, "3 to 10"),
+    field("Attempts", attempts, "1 to 10"),
+  );
+  const update = () => { details.hidden = !asks.control.checked; };
+  asks.control.addEventListener("input", update);
+  update();
+  const read = () => {
+    if (!asks.control.checked) return configured.enabled ? { pin_protection_configs: { ...configured, enabled: false } } : {};
+    return {
+      pin_protection_configs: {
+        enabled: true,
+        ...(standard.value ? { default_pin: standard.value } : {}),
+        ...(digits.value ? { required_pin_digits: Number(digits.value) } : {}),
+        ...(attempts.value ? { max_attempts: Number(attempts.value) } : {}),
+      },
+    };
+  };
+  return { fields: element("fieldset", {}, element("legend", {}, "PIN"), asks.label, details), read };
 }

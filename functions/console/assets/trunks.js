@@ -94,6 +94,8 @@ function trunkForm(trunk, action) {
   const numbers = element("textarea", { value: trunk.numbers.join("\n"), required: true, spellcheck: "false", inputmode: "tel" });
   const addresses = element("textarea", { value: trunk.allowed_ips.join("\n"), spellcheck: "false" });
   const calls = element("input", { type: "number", min: 1, value: trunk.max_concurrent_calls ?? "" });
+  const rate = element("input", { type: "number", min: 0.1, step: "any", value: trunk.max_calls_per_second ?? "" });
+  const country = element("input", { value: trunk.country ?? "", maxlength: 2, size: 2, spellcheck: "false", autocapitalize: "characters" });
   const enabled = checkbox("Takes calls", trunk.enabled !== false);
   const button = element("button", { class: "primary" }, action);
   const form = element(
@@ -102,7 +104,9 @@ function trunkForm(trunk, action) {
     field("Name", name),
     field("Phone numbers", numbers, "One a line, with country code: +12125550123"),
     field("Addresses that need no password", addresses, "One a line, IPv4 or IPv6, CIDR blocks too. For carriers that cannot send a password, such as Twilio Elastic SIP Trunking."),
-    field("Calls at once", calls, "Empty for no limit"),
+    field("Calls at once", calls, "Empty: no limit"),
+    field("New calls a second", rate, "Empty: no limit"),
+    field("Country", country, "Two letters, such as US: how numbers without a country code are read"),
     enabled.label,
     element("div", { class: "actions" }, button),
   );
@@ -112,7 +116,9 @@ function trunkForm(trunk, action) {
     numbers: lines(numbers),
     allowed_ips: lines(addresses),
     enabled: enabled.control.checked,
-    ...(calls.value ? { max_concurrent_calls: Number(calls.value) } : {}),
+    max_concurrent_calls: calls.value ? Number(calls.value) : null,
+    max_calls_per_second: rate.value ? Number(rate.value) : null,
+    country: country.value.trim().toUpperCase() || null,
   });
   return { form, read, button };
 }
