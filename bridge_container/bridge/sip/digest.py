@@ -79,7 +79,7 @@ class Credentials:
     @classmethod
     def parse(cls, value: str) -> Credentials | None:
         """None for a scheme that is not Digest; raises `RemoteProtocolError`."""
-        scheme, _, rest = value.strip().partition(" ")
+        scheme, _, rest = value.replace("\t", " ").strip().partition(" ")
         if scheme.lower() != "digest":
             return None
         parameters = []

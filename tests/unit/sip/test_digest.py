@@ -260,7 +260,7 @@ def test_of_several_credentials_the_strongest_count(authenticator: DigestAuthent
 
 
 def test_commas_and_escapes_inside_quotes() -> None:
-    credentials = Credentials.parse('Digest username="a, \\"b\\" = c", realm = "x" ,nc=00000001')
+    credentials = Credentials.parse('DIGEST\tusername="a, \\"b\\" = c", realm = "x" ,nc=00000001')
     assert credentials is not None
     assert credentials.get("username") == 'a, "b" = c'
     assert credentials.get("realm") == "x"
