@@ -39,6 +39,7 @@ class FakeEngine:
 
     legs: dict[str, RoomMember] = field(default_factory=dict)
     asked: int = 0
+    broken: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -63,6 +64,8 @@ class FakeEngine:
 
     async def members(self, room: str) -> tuple[RoomMember, ...]:
         self.asked += 1
+        if self.broken:
+            raise MediaError("the media worker has failed")
         return tuple(self.legs.values()) if room == ROOM else ()
 
     async def close_leg(self, leg_id: str) -> LegStatistics:
@@ -226,6 +229,19 @@ async def test_closing_ends_all() -> None:
             await call.join(name)
         await call.page.close()
         assert call.engine.legs == {}
+
+
+async def test_a_failed_worker_is_told_and_asked_again() -> None:
+    async with served() as call:
+        call.engine.broken = True
+        assert (await call.error("GET", f"{CALL}/participants"))[:2] == (503, "media_failed")
+        call.engine.broken = False
+        # A listing, failed ones too, serves everybody for a moment.
+        while True:
+            async with call.client.get(f"{CALL}/participants") as response:
+                if response.status == 200:
+                    break
+        assert call.engine.asked == 2
 
 
 async def test_many_who_ask_at_once_cost_one_question() -> None:

@@ -7,6 +7,7 @@ leg's id is what everybody in the call sees. Imports the media engine's port.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 from collections import Counter
@@ -51,7 +52,7 @@ class CallPageParticipants:
         self._by_resource: dict[str, CallPageParticipant] = {}
         self._by_leg: dict[str, CallPageParticipant] = {}
         self._in_room: Counter[str] = Counter()
-        self._members: dict[str, tuple[float, asyncio.Task[tuple[RoomMember, ...]]]] = {}
+        self._listings: dict[str, tuple[float, asyncio.Task[str]]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -94,13 +95,16 @@ class CallPageParticipants:
         if self._remove(participant):
             await self._engine.close_leg(participant.leg_id)
 
-    async def members(self, room: str) -> tuple[RoomMember, ...]:
-        """Who is in the room, browsers and phones; one answer of the engine serves all that ask at once."""
+    async def listing(self, room: str) -> str:
+        """Who is in the room, browsers and phones, as JSON; one answer serves all that ask at once."""
         now = asyncio.get_running_loop().time()
-        self._members = {name: kept for name, kept in self._members.items() if now - kept[0] < _FRESH}
-        if room not in self._members:
-            self._members[room] = (now, asyncio.ensure_future(self._engine.members(room)))
-        return await asyncio.shield(self._members[room][1])
+        self._listings = {name: kept for name, kept in self._listings.items() if now - kept[0] < _FRESH}
+        if room not in self._listings:
+            self._listings[room] = (now, asyncio.ensure_future(self._list(room)))
+        return await asyncio.shield(self._listings[room][1])
+
+    async def _list(self, room: str) -> str:
+        return json.dumps({"participants": [_shown(member) for member in await self._engine.members(room)]})
 
     def media_event(self, event: MediaEvent) -> None:
         """Hear what the engine tells; an ended leg of ours is closed and forgotten."""
@@ -137,3 +141,14 @@ class CallPageParticipants:
         if not self._in_room[participant.room]:
             del self._in_room[participant.room]
         return True
+
+
+def _shown(member: RoomMember) -> dict[str, object]:
+    """A member as everybody in the call may see it."""
+    return {
+        "id": member.leg_id,
+        "kind": member.kind,
+        "name": member.name,
+        "level": round(member.level, 3),
+        "muted": member.muted,
+    }

@@ -95,17 +95,11 @@ class CallPage:
     async def list(self, request: web.Request) -> web.Response:
         """Who is here, with levels."""
         call = await self._call(request)
-        members = [
-            {
-                "id": member.leg_id,
-                "kind": member.kind,
-                "name": member.name,
-                "level": round(member.level, 3),
-                "muted": member.muted,
-            }
-            for member in await self._participants.members(_room(call))
-        ]
-        return web.json_response({"participants": members}, headers={"Cache-Control": "no-store"})
+        try:
+            listing = await self._participants.listing(_room(call))
+        except MediaError as error:
+            _fail(503, "media_failed", str(error), **{"Retry-After": "2"})
+        return web.json_response(text=listing, headers={"Cache-Control": "no-store"})
 
     async def join(self, request: web.Request) -> web.Response:
         """An SDP offer in, 201 with the SDP answer out (RFC 9725 section 4.2)."""
