@@ -48,7 +48,7 @@ class FarSide:
     async def join(self, call_id: str) -> None:
         """Join, talk and listen."""
         self._call = self.client.call("default", call_id)
-        self._microphone = sdk.LocalAudioTrack(pcm_queue_capacity=0.2)
+        self._microphone = sdk.LocalAudioTrack(pcm_queue_capacity=0.04)
         self._tasks.append(asyncio.create_task(self._listen(self._call.tracks())))
         await self._call.join("far-side")
         await self._call.publish_audio(self._microphone)

@@ -15,7 +15,9 @@ FRAME_SECONDS = 0.02
 TARGET_FRAMES = 2
 """Frames that a track waits for before it plays: what the SDK's delivery may jitter."""
 LONGEST_FRAMES = 8
-"""More than this many waiting frames are delay that nobody needs; the oldest go."""
+"""More than this many waiting frames are delay that nobody needs; the oldest go at once."""
+WINDOW = 50
+"""Steps after which frames that were waiting all the time go: a burst at the start is not delay for ever."""
 
 
 class TrackBuffer:
@@ -26,6 +28,9 @@ class TrackBuffer:
         self._waiting: list[Samples] = []
         self._length = 0
         self._playing = False
+        self._steps = 0
+        self._lowest = 0
+        """The fewest samples that were left after a step of this window."""
         self.dropped_samples = 0
         """Samples thrown away because too many were waiting."""
 
@@ -35,13 +40,25 @@ class TrackBuffer:
             return
         self._waiting.append(samples)
         self._length += len(samples)
-        while self._length > LONGEST_FRAMES * self._frame:
-            oldest = self._waiting.pop(0)
-            self._length -= len(oldest)
-            self.dropped_samples += len(oldest)
+        surplus = self._length - LONGEST_FRAMES * self._frame
+        if surplus > 0:
+            self._take(surplus)
+            self.dropped_samples += surplus
 
     def read(self) -> Samples | None:
         """20 ms, or None while there is nothing to play."""
+        frame = self._read()
+        self._lowest = min(self._lowest, self._length) if self._steps else self._length
+        self._steps += 1
+        if self._steps == WINDOW:
+            self._steps = 0
+            surplus = self._lowest - (TARGET_FRAMES - 1) * self._frame
+            if surplus > 0:
+                self._take(surplus)
+                self.dropped_samples += surplus
+        return frame
+
+    def _read(self) -> Samples | None:
         if not self._playing:
             if self._length < TARGET_FRAMES * self._frame:
                 return None
@@ -50,8 +67,14 @@ class TrackBuffer:
             # Ran dry: a pause in speech or a late packet. Gather again before playing on.
             self._playing = False
             return None
+        taken = self._take(self._frame)
+        return taken[0] if len(taken) == 1 else np.concatenate(taken)
+
+    def _take(self, count: int) -> list[Samples]:
+        """Take the oldest samples, in pieces."""
         taken: list[Samples] = []
-        missing = self._frame
+        self._length -= count
+        missing = count
         while missing:
             head = self._waiting[0]
             if len(head) <= missing:
@@ -61,8 +84,7 @@ class TrackBuffer:
                 taken.append(head[:missing])
                 self._waiting[0] = head[missing:]
                 missing = 0
-        self._length -= self._frame
-        return taken[0] if len(taken) == 1 else np.concatenate(taken)
+        return taken
 
 
 class TrackMixer:

@@ -24,8 +24,9 @@ from bridge.calls.call_platform import CallPlatformError, JoinRequest, Participa
 from trunking.termination import Termination
 
 AUDIO_TRACKS = (sdk.TrackType.AUDIO, sdk.TrackType.SCREEN_SHARE_AUDIO)
-SDK_QUEUE_SECONDS = 0.2
-"""Audio that may wait inside the SDK; more is delay, and the SDK drops the oldest."""
+SDK_QUEUE_SECONDS = 0.06
+"""Audio that may wait inside the SDK, which drops the oldest beyond. What gathers while it connects never
+drains again, both ends being real time: this is the delay of the whole call (measured: 183 ms with 0.2)."""
 WAITING_FRAMES = 5
 LEAVE_TIMEOUT = 5.0
 LAST_EVENTS_TIMEOUT = 1.0

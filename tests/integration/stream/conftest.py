@@ -51,9 +51,9 @@ class Bridge:
         return CallIdentity(APPLICATION, "default", call_id)
 
     async def dial(
-        self, call_id: str = "support", frequency: float = 440.0, user_id: str = ""
+        self, call_id: str = "support", frequency: float = 440.0, user_id: str = "", *, talk: bool = True
     ) -> tuple[Phone, StreamParticipant]:
-        """A phone calls in and is let into the call. Raises `CallPlatformError`."""
+        """A phone calls in, is let into the call, and talks. Raises `CallPlatformError`."""
         number = next(self.numbers)
         phone = Phone(f"leg-{number}", frequency)
         self.phones.append(phone)
@@ -67,6 +67,8 @@ class Bridge:
             sip_call_id=f"sip-{number}",
         )
         await phone.start(self.engine, self.platform.room(request.call, request.sip_call_id))
+        if talk:
+            phone.talk()
         participant = await self.platform.join(request, self.ended.append)
         assert isinstance(participant, StreamParticipant)
         return phone, participant

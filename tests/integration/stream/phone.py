@@ -29,20 +29,29 @@ class Phone:
         self._talking: asyncio.Task[None] | None = None
 
     async def start(self, engine: MediaEngine, room: str) -> None:
-        """Open the leg and talk."""
+        """Open the leg and listen."""
         address = await engine.open_phone_leg(self.leg_id, room)
         own_port = self._socket.getsockname()[1]
         parameters = PhoneLegParameters(Codec("PCMU", 0, RATE), "127.0.0.1", own_port)
         await engine.configure_phone_leg(self.leg_id, parameters)
         asyncio.get_running_loop().add_reader(self._socket, self._read)
-        self._talking = asyncio.create_task(self._talk((address.host, address.port)))
+        self._to = (address.host, address.port)
 
-    async def stop(self) -> None:
-        """Talk and hear no more; the leg is whoever's to close."""
+    def talk(self) -> None:
+        """Say the tone from now on."""
+        self._talking = asyncio.create_task(self._talk(self._to))
+
+    async def hush(self) -> None:
+        """Say nothing more."""
         if self._talking is not None:
             self._talking.cancel()
             await asyncio.gather(self._talking, return_exceptions=True)
-            asyncio.get_running_loop().remove_reader(self._socket)
+            self._talking = None
+
+    async def stop(self) -> None:
+        """Talk and hear no more; the leg is whoever's to close."""
+        await self.hush()
+        asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
 
     def hear(self, seconds: float) -> npt.NDArray[np.int16]:

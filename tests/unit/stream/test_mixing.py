@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.adapters.stream_audio import LONGEST_FRAMES, TARGET_FRAMES, TrackBuffer, TrackMixer, mono
+from bridge.adapters.stream_audio import LONGEST_FRAMES, TARGET_FRAMES, WINDOW, TrackBuffer, TrackMixer, mono
 
 RATE = 8000
 FRAME = 160
@@ -58,6 +58,17 @@ def test_delay_is_bounded() -> None:
     assert played is not None
     assert set(played) == {2 * LONGEST_FRAMES}
     assert buffer.dropped_samples == 2 * LONGEST_FRAMES * FRAME
+
+
+def test_burst_at_the_start_is_not_delay_for_ever() -> None:
+    buffer = TrackBuffer(RATE)
+    buffer.write(_constant(0, LONGEST_FRAMES))
+    for number in range(1, 2 * WINDOW):
+        buffer.write(_constant(number))
+        buffer.read()
+    played = buffer.read()
+    assert played is not None
+    assert 2 * WINDOW - 1 - int(played[0]) <= TARGET_FRAMES
 
 
 @given(st.lists(st.integers(1, 3 * FRAME), min_size=1, max_size=40))
