@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -30,9 +30,11 @@ MAX_BYTES = 200_000
 """Of one PutEvents; EventBridge's own limits are 10 entries and 256 KiB with what it adds."""
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="Trunkline")
+tracer = Tracer(patch_modules=("botocore",))
 
 
+@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Publish the changes of a batch; return the first that could not be published."""
     changes = _changes(event["Records"])

@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
 from trunking.aws.deployment import Deployment
 from trunking.aws.leftovers import Leftovers, Removed
 
 logger = Logger()
-metrics = Metrics()
+metrics = Metrics(namespace="Trunkline")
+tracer = Tracer(patch_modules=("botocore",))
 
 
+@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """One round. Returns and counts what was removed."""
     now = datetime.now(tz=UTC)
