@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.aws.server import AwsServer
 from tests.support.control_plane import ROOT, create_table, emulated_aws
 from trunking.aws.applications import ApplicationCredentials, create_application
 from trunking.aws.call_records import CallRecords
@@ -54,6 +55,8 @@ class CarrierWorld:
     application: ApplicationCredentials
     trusting_trunk: Trunk
     digest_trunk: Trunk
+    aws: AwsServer = field(repr=False)
+    """To be stopped by tests of what goes on without AWS."""
 
     def records(self) -> list[CallRecord]:
         """The application's call records, the newest first."""
@@ -99,7 +102,7 @@ class RunningBridge:
 def carrier_world(trusted: Sequence[str] = ("127.0.0.1/32", "::1/128")) -> Iterator[CarrierWorld]:
     """Emulated AWS until the block ends; its variables are in the environment for that long."""
     deployment = Deployment(table="trunkline-test", bus="trunkline-test", sip_host="127.0.0.1")
-    with emulated_aws():
+    with emulated_aws() as aws:
         create_table(deployment)
         deployment.events.create_event_bus(Name=deployment.bus)
         application = create_application(deployment)
@@ -132,7 +135,7 @@ def carrier_world(trusted: Sequence[str] = ("127.0.0.1/32", "::1/128")) -> Itera
                 pin_protection=protection,
             )
             rules.create(application.application_id, settings, now)
-        yield CarrierWorld(deployment, application, trusting, digest)
+        yield CarrierWorld(deployment, application, trusting, digest, aws)
 
 
 @contextmanager

@@ -82,6 +82,8 @@ class Outbox(Generic[Item]):
             if not done:
                 self._task.cancel()
         if self._items:
+            fields = {"to": self._name, "items": len(self._items)}
+            logger.error("reports given up", extra={"fields": fields})
             self._lost(len(self._items))
         self._thread.shutdown(wait=False, cancel_futures=True)
 

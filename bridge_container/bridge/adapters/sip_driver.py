@@ -174,6 +174,10 @@ class SipDriver:
         self._endpoint.transfer(call, refer_to, self._loop.time())
         self._pump_soon()
 
+    def start_draining(self, retry_after: int) -> None:
+        """503 with Retry-After to OPTIONS pings from now on."""
+        self._endpoint.start_draining(retry_after)
+
     # Inside
 
     def _take_events(self) -> None:

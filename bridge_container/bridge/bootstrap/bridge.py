@@ -39,6 +39,7 @@ from bridge.calls.media_negotiation import MediaNegotiation
 from bridge.calls.reception import CallDecisions
 from bridge.calls.routing_table import RoutingTable
 from bridge.calls.source_guard import GuardLimits, SourceGuard
+from bridge.calls.termination_status import TERMINATION_STATUS
 from bridge.sip.digest import DigestAuthenticator
 from bridge.sip.endpoint import SipEndpoint
 from trunking.aws.applications import Applications
@@ -182,6 +183,7 @@ class Bridge:
         if self.admission.draining:
             return
         self.admission.start_draining()
+        self.driver.start_draining(TERMINATION_STATUS[Termination.DRAINING].retry_after or 0)
         self.metrics.ready(False)
         self.events.publish("sip.bridge.draining", None, 2, self._subject())
         logger.info("draining", extra={"fields": {"calls": self.control.calls}})
