@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from bridge.adapters.media_settings import EngineLoad, MediaSettings
 from bridge.adapters.media_tick import MediaTick
 from bridge.adapters.packet_transport import PacketTransport
-from bridge.adapters.rtp_ports import RtpPorts, SocketPair
+from bridge.adapters.rtp_ports import RtpPorts, SocketPair, raise_descriptor_limit
 from bridge.adapters.rtp_protection import SrtpProtection
 from bridge.adapters.rtp_udp import UdpPoller, UdpTransport
 from bridge.adapters.webrtc_port import WebRtcPeer, WebRtcPeerFactory
@@ -71,6 +71,7 @@ class TickMediaEngine:
 
     async def start(self) -> None:
         """Begin to carry audio."""
+        raise_descriptor_limit()
         self._tick.start()
         self._observer = asyncio.get_running_loop().call_later(_OBSERVE_EACH, self._observe)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from bridge.adapters.media_settings import EngineLoad, MediaSettings
 from bridge.adapters.media_worker_client import MediaWorkerClient
-from bridge.adapters.rtp_ports import RtpPorts, SocketPair
+from bridge.adapters.rtp_ports import RtpPorts, SocketPair, raise_descriptor_limit
 from bridge.adapters.webrtc_port import WebRtcPeerFactory
 from bridge.calls.media_engine import (
     LegFailed,
@@ -57,10 +57,15 @@ class WorkerPoolMediaEngine:
 
     async def start(self) -> None:
         """Start the workers; returns when all of them serve."""
+        raise_descriptor_limit()
         # A worker's arrays are small: threads of the linear algebra library would only take its core away.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         for worker in self._workers:
             worker.start()
+        await self.ready()
+
+    async def ready(self) -> None:
+        """Wait until every worker serves. Raises `MediaError` when one does not come up."""
         for worker in self._workers:
             await worker.ready()
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 
 from bridge.calls.media_engine import MediaFullError
 
 _RECEIVE_BUFFER = 64 * 1024
+_EXPEDITED = 0xB8
+"""DSCP EF, the telephony class (RFC 4594 section 4.1)."""
 _EPHEMERAL_ATTEMPTS = 64
+
+
+def raise_descriptor_limit() -> None:
+    """Let the process open as many sockets as it is allowed to: each phone takes two."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
 
 SocketPair = tuple[socket.socket, socket.socket]
 
@@ -63,4 +73,8 @@ class RtpPorts:
         opened = socket.socket(self._family, socket.SOCK_DGRAM)
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        if self._family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED)
+        else:
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED)
         return opened

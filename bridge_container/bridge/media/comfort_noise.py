@@ -32,7 +32,7 @@ class ComfortNoise:
     def learn(self, samples: Samples) -> None:
         """Follow the background: down at once, up slowly, so that speech does not count as background."""
         heard = float(np.sqrt(np.mean(np.square(samples, dtype=np.float32))))
-        self.level = heard if heard < self.level or self.level == 0.0 else self.level * 1.02
+        self.level = heard if heard < self.level or self.level == 0.0 else self.level * 1.04
 
     def produce(self, count: int) -> Samples | None:
         """`count` samples, or None when the background is silent."""

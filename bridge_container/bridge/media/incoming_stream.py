@@ -17,6 +17,8 @@ from bridge.media.tone_detection import ToneDetector
 
 _COMFORT_NOISE = 13
 """Static payload type (RFC 3551 section 6)."""
+_SILENCE = 0.1
+"""Seconds of timestamp step without a missing packet that mean discontinuous transmission."""
 _REMEMBERED = 64
 """Sequence numbers remembered against duplicates."""
 
@@ -30,6 +32,7 @@ class IncomingStream:
         self._event_receiver: TelephoneEventReceiver | None = None
         self._payload_types: frozenset[int | None] = frozenset()
         self._rate = 0
+        self._clock_rate = 8000
         self._held: RtpPacket | None = None
         """First packet of a source that is not yet believed."""
         self._seen = [-1] * _REMEMBERED
@@ -63,6 +66,7 @@ class IncomingStream:
         self._audio = audio
         self._event_payload_type = event_payload_type
         self._rate = rate
+        self._clock_rate = audio.clock_rate
         self._payload_types = frozenset({audio.payload_type, event_payload_type, _COMFORT_NOISE} - {None})
 
     def receive(self, data: bytes, now: float) -> None:
@@ -118,9 +122,14 @@ class IncomingStream:
             reception.count(extended, None, now)
             self._receive_event(packet, now)
             return
-        self._timestamp = unwrap(packet.timestamp, self._timestamp, 32)
+        before, last = self._timestamp, reception.highest
+        self._timestamp = unwrap(packet.timestamp, before, 32)
+        if extended == last + 1 and self._timestamp - before > _SILENCE * self._clock_rate:
+            self._end_silence()
         reception.count(extended, self._timestamp, now)
         if packet.payload_type == _COMFORT_NOISE:
+            if self.forward_to is not None:
+                self.forward_to.omit()
             if self.playout is not None:
                 self.playout.comfort(packet.payload, now)
         elif self.forward_to is not None:
@@ -130,6 +139,11 @@ class IncomingStream:
             self.forward_to.forward(packet, extended, self._timestamp)
         elif self.playout is not None:
             self.playout.insert(packet.timestamp, packet.payload, now)
+
+    def _end_silence(self) -> None:
+        """No packet is missing, yet time has passed: the peer sent nothing in its silence (DTX)."""
+        if self.playout is not None:
+            self.playout.end_silence()
 
     def _receive_event(self, packet: RtpPacket, now: float) -> None:
         if self.forward_to is not None:

@@ -36,8 +36,8 @@ _LOSS_MEMORY = 0.01
 """Weight of one frame in the recent share of lost ones."""
 _LOSSY = 0.01
 _LOSSLESS = 0.003
-_LEARN_EACH = 8
-"""Frames between two looks at the background noise."""
+_LEARN_EACH = 16
+"""Frames between two looks at the background noise and at redundancy."""
 
 
 @dataclass(slots=True)
@@ -115,6 +115,12 @@ class Playout:
         """An event stands in place of audio (RFC 4733 section 2.5.1.2): nothing is lost or made up."""
         self._hushed = 0
         self._paused_until = now + _EVENT_SPACING
+
+    def end_silence(self) -> None:
+        """The peer was silent by intention: what was made up meanwhile stood for nothing that was lost."""
+        if self._dry:
+            self.counts.concealed -= self._made_up
+            self._recent_loss = 0.0
 
     def pass_through(self) -> None:
         """A packet of audio goes to the other leg as it is: heard, though not here."""

@@ -174,6 +174,27 @@ async def test_a_stranger_can_neither_speak_nor_listen(engine: TickMediaEngine) 
     assert (await engine.statistics("alice")).packets_discarded >= 25
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python knows no IPv6")
+async def test_a_phone_over_ipv6() -> None:
+    engine = TickMediaEngine(MediaSettings(bind_host="::1", advertised_host="::1"))
+    await engine.start()
+    events: list[MediaEvent] = []
+    engine.subscribe(events.append)
+    address = await engine.open_phone_leg("alice", "room")
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as phone:
+        phone.bind(("::1", 0))
+        phone.setblocking(False)
+        await engine.configure_phone_leg("alice", PhoneLegParameters(PCMU, "::1", phone.getsockname()[1]))
+        await engine.join_room("alice", "Alice")
+        for number in range(20):
+            phone.sendto(build_rtp(0, False, number, 160 * number, 7, b"\xff" * 160), ("::1", address.port))
+            await asyncio.sleep(0.02)
+        assert parse_rtp(phone.recv(2048)) is not None
+    assert LegConnected("alice") in events
+    assert (await engine.close_leg("alice")).packets_received >= 18
+    await engine.close()
+
+
 async def test_ports_come_back_and_run_out() -> None:
     first = free_range()
     engine = TickMediaEngine(MediaSettings(port_first=first, port_last=first + 3))

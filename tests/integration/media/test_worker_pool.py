@@ -125,3 +125,20 @@ async def test_a_killed_worker_ends_its_calls_and_no_others_and_is_replaced(
     await talk(0.3, *survivors, (again, address))
     assert (await pool.statistics("again")).packets_received > 5
     assert pool.worker_process_id("new") != pool.worker_process_id("other")
+
+
+async def test_a_worker_that_hangs_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.adapters.media_worker_client._SIGN_OF_LIFE", 2.0)
+    pool = WorkerPoolMediaEngine(MediaSettings(workers=1))
+    failed = asyncio.Event()
+    pool.subscribe(lambda event: failed.set() if isinstance(event, LegFailed) else None)
+    await pool.start()
+    await pool.open_phone_leg("alice", "room")
+    hung = pool.worker_process_id("room")
+    assert hung is not None
+    os.kill(hung, signal.SIGSTOP)
+    await asyncio.wait_for(failed.wait(), 10)
+    await pool.ready()
+    await pool.open_phone_leg("bob", "room")
+    assert pool.worker_process_id("room") not in (hung, None)
+    await pool.close()

@@ -85,6 +85,23 @@ def test_a_sequence_jump_is_believed_at_its_second_packet() -> None:
     assert stream.discarded == 1
 
 
+def test_silence_without_packets_is_not_loss() -> None:
+    stream = incoming()
+    assert stream.playout is not None
+    number = 0
+    for tick in range(400):
+        now = 0.02 * tick
+        if tick % 100 < 40:  # 0.8 s of speech, 1.2 s of nothing
+            stream.receive(build_rtp(0, tick % 100 == 0, number, 160 * tick, 1, PAYLOAD), now)
+            number += 1
+        stream.pull(now)
+    stream.receive(build_rtp(0, True, number, 160 * 400, 1, PAYLOAD), 8.0)
+    assert stream.playout.counts.concealed == 0
+    assert stream.playout.counts.played >= 150 * 160
+    assert stream.reception is not None
+    assert stream.reception.lost == 0
+
+
 def test_other_payload_types_and_other_versions_are_counted() -> None:
     stream = incoming()
     stream.receive(build_rtp(8, False, 1, 0, 1, PAYLOAD), 0.0)

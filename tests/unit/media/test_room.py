@@ -9,13 +9,14 @@ import pytest
 
 from bridge.media.codec import AudioFormat
 from bridge.media.media_leg import LegFormat
-from bridge.media.rtp import parse_rtp
+from bridge.media.rtp import build_rtp, parse_rtp
 from tests.unit.media.virtual_phones import (
     G722,
     OPUS,
     PCMA,
     PCMU,
     VirtualCalls,
+    VirtualPhone,
     speech_like,
     tone,
     tone_level,
@@ -102,6 +103,23 @@ def test_a_third_leg_ends_passthrough_without_a_seam() -> None:
     ]
     assert {step[0] for step in steps} == {1}
     assert all(ticks % 160 == 0 and 0 < ticks <= 480 for _, ticks in steps)
+
+
+def test_comfort_noise_leaves_no_hole_in_what_is_passed_through() -> None:
+    calls = VirtualCalls()
+    calls.call("alice", tone(440, 9))
+    bob = calls.call("bob", SILENCE)
+
+    def deliver(phone: VirtualPhone, packet: bytes) -> list[bytes]:
+        if phone.sent % 10:
+            return [packet]
+        return [build_rtp(13, False, phone.sequence_number - 1, phone.timestamp - 160, phone.ssrc, b"\x40")]
+
+    calls.run(2.0, deliver)
+    assert calls.core.rooms["room"].passthrough
+    numbers = [packet.sequence_number for packet in map(parse_rtp, bob.received) if packet is not None]
+    assert len(numbers) >= 89
+    assert all((later - earlier) % 65536 == 1 for earlier, later in itertools.pairwise(numbers))
 
 
 def test_mute_hides_a_leg_and_shows_in_its_level() -> None:
