@@ -45,6 +45,8 @@ document.addEventListener("keydown", (event) => {
 });
 navigator.mediaDevices?.addEventListener?.("devicechange", async () => view.fillMicrophones(await microphones()));
 addEventListener("pagehide", () => connection?.abandon());
+// A page that comes back from the browser's history has left its call.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 view.name.value = sessionStorage.getItem("name") ?? "";
 view.busy(false);
 microphones().then((devices) => view.fillMicrophones(devices));
@@ -74,6 +76,7 @@ async function connect(stream) {
   candidate.onState = (state) => follow(candidate, state);
   candidate.onLevel = (level) => view.ownLevel(muted ? 0 : level);
   candidate.onQuality = (text) => view.quality(text);
+  candidate.onSilenced = unsilence;
   connection = candidate;
   try {
     ownId = await candidate.join(view.name.value.trim(), stream);
@@ -87,6 +90,10 @@ async function connect(stream) {
     }
     const why = error instanceof CallError ? error.message : `The browser could not connect: ${error.message}`;
     giveUp(stream, "Not joined", why);
+    return;
+  }
+  if (connection !== candidate) {
+    await candidate.leave();
     return;
   }
   candidate.mute(muted);
@@ -115,6 +122,18 @@ function follow(candidate, state) {
     if (everConnected) rejoin(stream);
     else giveUp(stream, "Not joined", why);
   }
+}
+
+/** Browsers may hold sound back until somebody touches the page. */
+function unsilence() {
+  view.problem("The browser holds the sound back. Click anywhere or press a key to hear the call.");
+  const again = () => {
+    removeEventListener("pointerdown", again);
+    removeEventListener("keydown", again);
+    view.remote.play().then(() => view.problem(""), unsilence);
+  };
+  addEventListener("pointerdown", again);
+  addEventListener("keydown", again);
 }
 
 function rejoin(stream) {
@@ -147,7 +166,9 @@ async function mute(next) {
   muted = next;
   connection.mute(muted);
   view.muted(muted);
-  view.state("connected", muted ? "Connected, muted" : "Connected");
+  if (connection.peer.connectionState === "connected") {
+    view.state("connected", muted ? "Connected, muted" : "Connected");
+  }
   try {
     await api.mute(connection.resource, muted);
   } catch (error) {

@@ -13,13 +13,14 @@ export class Connection {
     this.onState = () => {};
     this.onLevel = () => {};
     this.onQuality = () => {};
+    this.onSilenced = () => {};
     this.peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.timers = [];
     this.sender = null;
     this.peer.addEventListener("connectionstatechange", () => this.onState(this.peer.connectionState));
     this.peer.addEventListener("track", (event) => {
       this.audio.srcObject = new MediaStream([event.track]);
-      this.audio.play().catch(() => {});
+      this.audio.play().catch(() => this.onSilenced());
     });
   }
 
