@@ -47,6 +47,7 @@ class SipEndpoint:
         self._transactions = TransactionLayer(self._context)
         self._calls: dict[str, InviteCall] = {}
         self._dialogs: dict[DialogKey, InviteCall] = {}
+        self._retry_after: int | None = None
         self._streams: dict[tuple[Transport, int], StreamFraming] = {}
         self._undecided: list[tuple[IncomingRequest, float]] = []
 
@@ -170,6 +171,10 @@ class SipEndpoint:
         if (found := self._calls.get(call)) is not None and found.state is CallState.CONFIRMED:
             found.transfer.send(refer_to, now)
 
+    def start_draining(self, retry_after: int) -> None:
+        """Answer pings (OPTIONS) with 503, so that carriers route around us; new INVITEs stay the user's."""
+        self._retry_after = retry_after
+
     # Dispatch.
 
     def _receive(self, message: SipMessage, flow: Flow, now: float) -> None:
@@ -233,9 +238,17 @@ class SipEndpoint:
         elif request.method == "INVITE":
             self._open_call(incoming, now)
         elif request.method == "OPTIONS":
-            incoming.respond(200, now, headers=(ALLOW, SUPPORTED, ACCEPT))
+            self._answer_ping(incoming, now)
         else:
             incoming.refuse(481, now, "unknown_dialog", f"{request.method} outside of a dialog")
+
+    def _answer_ping(self, incoming: IncomingRequest, now: float) -> None:
+        """OPTIONS outside of a dialog is answered as an INVITE would be (RFC 3261 section 11.2)."""
+        headers = (ALLOW, SUPPORTED, ACCEPT)
+        if self._retry_after is None:
+            incoming.respond(200, now, headers=headers)
+        else:
+            incoming.respond(503, now, headers=(*headers, ("Retry-After", str(self._retry_after))))
 
     def _open_call(self, incoming: IncomingRequest, now: float) -> None:
         call = InviteCall(self._context, self._transactions, incoming, self._forget)

@@ -112,6 +112,16 @@ def test_9_2xx_and_options_say_what_is_supported() -> None:
         assert "application/sdp" in answer.header("Accept")
 
 
+def test_while_draining_pings_get_503_and_dialogs_go_on() -> None:
+    bench, caller = Bench(), Caller()
+    bench.confirmed(caller)
+    bench.endpoint.start_draining(30)
+    (ping,) = bench.receive(Caller(call_id="ping", tag="ping").request("OPTIONS"))
+    assert (ping.status, ping.header("Retry-After")) == (503, "30")
+    (inside,) = bench.receive(caller.request("OPTIONS"))
+    assert inside.status == 200
+
+
 def test_11_retry_after_with_503() -> None:
     bench, caller = Bench(), Caller()
     call = bench.invited(caller)
