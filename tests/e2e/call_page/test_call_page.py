@@ -199,6 +199,22 @@ async def test_a_bridge_that_goes_and_comes_back(browser: Chromium) -> None:
         assert len(await back.engine.members(back.room)) == 1
 
 
+async def test_leaving_while_the_bridge_is_away(browser: Chromium) -> None:
+    async with served_call() as call:
+        port = call.port
+        page = await browser.open(call.url)
+        await join(page, "Ada")
+    await page.wait_for("document.getElementById('state').textContent === 'Reconnecting…'", 30)
+    await page.evaluate("document.getElementById('leave').click()")
+    assert await text(page, "state") == "You left the call"
+    async with served_call(port=port) as back:
+        await page.wait_for(
+            "document.getElementById('problem').hidden && !document.getElementById('nobody').hidden"
+        )
+        assert await back.engine.members(back.room) == ()
+        assert await text(page, "state") == "You left the call"
+
+
 async def test_tokens(browser: Chromium) -> None:
     secret = "a-secret-of-the-tests-that-is-long-enough"
 
