@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from trunking.aws.deployment import Deployment
+from trunking.aws.deployment import Deployment, current_deployment
 from trunking.aws.items import stored_change
 from trunking.change import Change
 from trunking.change_event import DETAIL_SOURCE, change_detail, detail_type
@@ -38,7 +38,7 @@ tracer = Tracer(patch_modules=("botocore",))
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Publish the changes of a batch; return the first that could not be published."""
     changes = _changes(event["Records"])
-    deployment = Deployment.from_environment()
+    deployment = current_deployment()
     published = 0
     failed: str | None = None
     for batch in _batches([(number, _entry(change, deployment.bus)) for number, change in changes]):

@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
-from trunking.aws.deployment import Deployment
+from trunking.aws.deployment import current_deployment
 from trunking.aws.leftovers import Leftovers, Removed
 
 logger = Logger()
@@ -22,7 +22,7 @@ tracer = Tracer(patch_modules=("botocore",))
 def handler(event: Mapping[str, Any], context: object) -> dict[str, int]:
     """One round. Returns and counts what was removed."""
     now = datetime.now(tz=UTC)
-    leftovers = Leftovers(Deployment.from_environment())
+    leftovers = Leftovers(current_deployment())
     healed = leftovers.heal_secrets(now)
     topic = os.environ.get("TRUNKLINE_BRIDGE_EVENTS_TOPIC")
     prefix = os.environ.get("TRUNKLINE_BRIDGE_QUEUE_PREFIX")

@@ -119,7 +119,7 @@ def test_no_secret_is_published(control_plane: ControlPlane, batch: dict[str, An
 def same_deployment(control_plane: ControlPlane) -> Iterator[Deployment]:
     """The publisher's deployment, to let its client fail."""
     deployment = control_plane.deployment
-    with patch.object(Deployment, "from_environment", lambda: deployment):
+    with patch.object(publisher, "current_deployment", lambda: deployment):
         yield deployment
 
 

@@ -32,12 +32,11 @@ def counted(control_plane: ControlPlane) -> Iterator[Counter[str]]:
         items = len(parsed.get("Items", ())) or 1
         counts[model.name] += items
 
-    events = []
-    for handler in control_plane.handlers.values():
-        if isinstance(handler, Api):
-            client = handler.reach().deployment.dynamodb
-            client.meta.events.register("after-call.dynamodb", count)
-            events.append(client.meta.events)
+    apis = [handler for handler in control_plane.handlers.values() if isinstance(handler, Api)]
+    clients = {id(api.reach().deployment): api.reach().deployment.dynamodb for api in apis}
+    events = [client.meta.events for client in clients.values()]
+    for each in events:
+        each.register("after-call.dynamodb", count)
     try:
         yield counts
     finally:

@@ -76,6 +76,19 @@ class Deployment:
         return client
 
 
+_current: dict[tuple[Deployment, str | None], Deployment] = {}
+
+
+def current_deployment() -> Deployment:
+    """The deployment that the environment names, with the clients of the last time, which cost 0.3 s."""
+    named = Deployment.from_environment()
+    key = (named, os.environ.get("AWS_ENDPOINT_URL"))
+    if key not in _current:
+        _current.clear()
+        _current[key] = named
+    return _current[key]
+
+
 def _client(service: str) -> Any:
     import boto3
     from botocore.config import Config

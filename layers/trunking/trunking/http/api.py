@@ -7,7 +7,6 @@ nothing of what operations do. Imports Powertools.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
 from trunking.aws.applications import Applications
-from trunking.aws.deployment import Deployment
+from trunking.aws.deployment import Deployment, current_deployment
 from trunking.errors import TrunkingError
 from trunking.http.api_errors import (
     DOES_NOT_EXIST,
@@ -45,7 +44,6 @@ _HEADERS = {
 class Reached:
     """The deployment that this process reaches, kept while its environment stays the same."""
 
-    names: tuple[Deployment, str | None]
     deployment: Deployment
     applications: Applications
 
@@ -114,9 +112,9 @@ class Api:
 
     def reach(self) -> Reached:
         """The deployment that the environment names now."""
-        names = (Deployment.from_environment(), os.environ.get("AWS_ENDPOINT_URL"))
-        if self._reached is None or self._reached.names != names:
-            self._reached = Reached(names, names[0], Applications(names[0]))
+        deployment = current_deployment()
+        if self._reached is None or self._reached.deployment is not deployment:
+            self._reached = Reached(deployment, Applications(deployment))
         return self._reached
 
     def _report(
