@@ -6,6 +6,7 @@ with how well speech is understood, rather than of waveforms, which codecs need 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +21,7 @@ SHORTEST_DELAY = 0.1
 """Seconds by which the clocks of two recordings may disagree, so that it looks as if heard before said."""
 WINDOW = SAMPLE_RATE
 """Samples in which one delay is measured."""
+STEP = WINDOW // 2
 DRIFT = SAMPLE_RATE // 10
 """Samples by which the delay may differ from window to window."""
 SILENCE_DBFS = -50.0
@@ -63,13 +65,12 @@ def compare(said: Timeline, heard: Timeline) -> Comparison:
     coarse = _lag(said.samples, heard.samples, later)
     if coarse is None:
         return nothing
-    delays = [
-        lag / SAMPLE_RATE + later
-        for start in range(0, len(said.samples) - WINDOW + 1, WINDOW // 2)
-        if (lag := _window_lag(said.samples, heard.samples, start, coarse)) is not None
+    lags = [
+        _window_lag(said.samples, heard.samples, start, coarse)
+        for start in range(0, len(said.samples) - WINDOW + 1, STEP)
     ]
-    aligned = _shifted(heard.samples, coarse, len(said.samples))
-    likeness = envelope_likeness(said.samples, aligned)
+    delays = [lag / SAMPLE_RATE + later for lag in lags if lag is not None]
+    likeness = envelope_likeness(said.samples, _aligned(heard.samples, lags, coarse, len(said.samples)))
     if not delays:
         return Comparison(heard.seconds, level, likeness, None, None)
     spread = float(np.percentile(delays, 95) - np.percentile(delays, 5))
@@ -156,10 +157,20 @@ def _window_lag(said: Samples, heard: Samples, start: int, coarse: int) -> int |
     return best + first - start if correlation[best] > 0.3 else None
 
 
-def _shifted(samples: Samples, lag: int, length: int) -> Samples:
-    """`samples` from `lag` on, with silence where there are none."""
-    shifted = np.zeros(length, np.float32)
-    source = samples[max(0, lag) : max(0, lag + length)]
-    start = max(0, -lag)
-    shifted[start : start + len(source)] = source[: length - start]
-    return shifted
+def _aligned(heard: Samples, lags: Sequence[int | None], coarse: int, length: int) -> Samples:
+    """What was heard, at the places where it was said: each step by its own delay, which may drift.
+
+    A listener follows a delay that changes slowly; a comparison of envelopes does not.
+    """
+    aligned = np.zeros(length, np.float32)
+    lag = coarse
+    for start in range(0, length, STEP):
+        index = start // STEP
+        found = lags[index] if index < len(lags) else None
+        lag = lag if found is None else found
+        count = min(STEP, length - start)
+        first, last = max(0, start + lag), max(0, start + lag + count)
+        source = heard[first:last]
+        place = start + first - (start + lag)
+        aligned[place : place + len(source)] = source
+    return aligned

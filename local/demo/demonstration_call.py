@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from local.demo.aiortc_participant import aiortc_in_call
-from local.demo.browser_participant import browser_in_call
+from local.demo.aiortc_participant import AiortcParticipant, aiortc_in_call
+from local.demo.browser_participant import BrowserParticipant, browser_in_call
+from local.demo.call_report import MAX_DELAY_SECONDS, CallReport
 from local.demo.chromium import find_chromium
-from local.demo.comparison import Comparison, compare
-from local.demo.demonstration_error import DemonstrationFailedError
+from local.demo.comparison import compare
+from local.demo.phone_process import PhoneProgram, phone_program
 from local.demo.timeline import SAMPLE_RATE, Timeline, write_wav
 from local.demo.voice import browser_voice, phone_voice
 from local.ready_file import LocalStack
@@ -31,85 +26,6 @@ LAST_WORDS_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 """At the end of the microphone's file, which the browser plays over and over."""
 
-MAX_SETUP_SECONDS = 0.3
-MAX_DELAY_SECONDS = 0.12
-
-
-@dataclass(frozen=True)
-class CallReport:
-    """What was measured."""
-
-    seconds_to_ring: float | None
-    seconds_to_answer: float
-    phone_to_browser: Comparison
-    browser_to_phone: Comparison
-    listener: str = "Browser"
-    """Who was in the call."""
-
-    @property
-    def audible_both_ways(self) -> bool:
-        """Whether each understood the other."""
-        return self.phone_to_browser.understood and self.browser_to_phone.understood
-
-    @property
-    def shortcomings(self) -> tuple[str, ...]:
-        """What misses its target, in words."""
-        found = []
-        if self.seconds_to_answer > MAX_SETUP_SECONDS:
-            found.append(
-                f"set-up took {self.seconds_to_answer * 1000:.0f} ms, target {MAX_SETUP_SECONDS * 1000:.0f}"
-            )
-        for name, direction in (
-            (f"phone to {self.listener.lower()}", self.phone_to_browser),
-            (f"{self.listener.lower()} to phone", self.browser_to_phone),
-        ):
-            if not direction.understood:
-                found.append(f"{name}: not understood")
-            elif direction.delay is not None and direction.delay > MAX_DELAY_SECONDS:
-                found.append(
-                    f"{name}: {direction.delay * 1000:.0f} ms late, target {MAX_DELAY_SECONDS * 1000:.0f}"
-                )
-        return tuple(found)
-
-
-class _PhoneProgram:
-    """The phone's process and the conversation with it."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def tell(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n".encode())
-        await self._process.stdin.drain()
-
-    async def hear(self, event: str) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), 20)
-        report: dict[str, Any] = json.loads(line) if line else {"event": "failed", "why": "the phone ended"}
-        if report["event"] != event:
-            raise DemonstrationFailedError(f"the phone's call failed: {report.get('why', report['event'])}")
-        return report
-
-
-@asynccontextmanager
-async def _phone_program() -> AsyncIterator[_PhoneProgram]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "local.demo.phone_program",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-        env=os.environ,
-    )
-    try:
-        yield _PhoneProgram(process)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
 
 async def place_call(
     stack: LocalStack, directory: Path, say: Callable[[str], None], *, use_browser: bool | None = None
@@ -119,54 +35,71 @@ async def place_call(
     The other side is a browser where there is one, unless `use_browser` says otherwise.
     """
     with_browser = find_chromium() is not None if use_browser is None else use_browser
-    join_call = browser_in_call if with_browser else aiortc_in_call
-    phone_says, browser_says = await asyncio.gather(
-        asyncio.to_thread(phone_voice), asyncio.to_thread(browser_voice)
-    )
-    phone_file, microphone = directory / "phone-voice.wav", directory / "browser-voice.wav"
-    write_wav(phone_file, phone_says)
-    write_wav(
-        microphone, np.concatenate([browser_says, np.zeros(int(PAUSE_SECONDS * SAMPLE_RATE), np.float32)])
-    )
+    join_call, listener = (browser_in_call, "Browser") if with_browser else (aiortc_in_call, "Peer")
+    seconds = await asyncio.to_thread(_prepare_voices, directory)
     if with_browser:
         say("A browser opens the call page and joins ...")
     else:
         say("An aiortc peer joins the call in place of a browser ...")
-    listener = "Browser" if with_browser else "Peer"
-    async with join_call(stack.call_url, microphone, listener) as browser, _phone_program() as phone:
+    microphone = directory / "browser-voice.wav"
+    async with join_call(stack.call_url, microphone, listener) as participant, phone_program() as phone:
         say(f"A phone calls {stack.number} ...")
-        order = {
-            "host": stack.sip_host,
-            "port": stack.sip_port,
-            "username": stack.username,
-            "password": stack.password,
-            "number": stack.number,
-            "voice": str(phone_file),
-            "directory": str(directory),
-        }
-        await phone.tell(json.dumps(order))
+        await phone.tell(json.dumps(_order(stack, directory)))
         answered = await phone.hear("answered")
-        await asyncio.sleep(SETTLING_SECONDS)
-        await phone.tell("talk")
-        seconds = max(len(phone_says), len(browser_says)) / SAMPLE_RATE + LAST_WORDS_SECONDS
         say(f"They talk for {seconds:.0f} seconds ...")
-        await asyncio.sleep(seconds)
-        await phone.tell("hang up")
-        await phone.hear("ended")
-        browser_heard = await browser.recording("heard")
-        browser_said = await browser.recording("said")
-    browser_heard.save(directory / "browser-heard.wav")
-    browser_said.save(directory / "browser-said.wav")
-    phone_said = Timeline.load(directory / "phone-said.wav")
+        await _talk(phone, participant, seconds, directory)
+    return _compare(directory, answered["seconds_to_ring"], answered["seconds_to_answer"], listener)
+
+
+def _prepare_voices(directory: Path) -> float:
+    """Write both voices to files; seconds that it takes to say them."""
+    phone_says, browser_says = phone_voice(), browser_voice()
+    write_wav(directory / "phone-voice.wav", phone_says)
+    pause = np.zeros(int(PAUSE_SECONDS * SAMPLE_RATE), np.float32)
+    write_wav(directory / "browser-voice.wav", np.concatenate([browser_says, pause]))
+    return max(len(phone_says), len(browser_says)) / SAMPLE_RATE + LAST_WORDS_SECONDS
+
+
+def _order(stack: LocalStack, directory: Path) -> dict[str, object]:
+    return {
+        "host": stack.sip_host,
+        "port": stack.sip_port,
+        "username": stack.username,
+        "password": stack.password,
+        "number": stack.number,
+        "voice": str(directory / "phone-voice.wav"),
+        "directory": str(directory),
+    }
+
+
+async def _talk(
+    phone: PhoneProgram, participant: BrowserParticipant | AiortcParticipant, seconds: float, directory: Path
+) -> None:
+    """Let both talk and hang up; all four recordings are in the directory then."""
+    await asyncio.sleep(SETTLING_SECONDS)
+    await phone.tell("talk")
+    await asyncio.sleep(seconds)
+    await phone.tell("hang up")
+    await phone.hear("ended")
+    for name in ("heard", "said"):
+        recording = await participant.recording(name)
+        recording.save(directory / f"browser-{name}.wav")
+
+
+def _compare(
+    directory: Path, seconds_to_ring: float | None, seconds_to_answer: float, listener: str
+) -> CallReport:
     phone_heard = Timeline.load(directory / "phone-heard.wav")
-    # The browser talks all the time: what it said before and after the call nobody could hear.
-    said_in_call = browser_said.between(
+    # The other side talks all the time: what it said before and after the call nobody could hear.
+    said_in_call = Timeline.load(directory / "browser-said.wav").between(
         phone_heard.began_at, phone_heard.began_at + phone_heard.seconds - MAX_DELAY_SECONDS
     )
     return CallReport(
-        seconds_to_ring=answered["seconds_to_ring"],
-        seconds_to_answer=answered["seconds_to_answer"],
-        phone_to_browser=compare(phone_said, browser_heard),
+        seconds_to_ring=seconds_to_ring,
+        seconds_to_answer=seconds_to_answer,
+        phone_to_browser=compare(
+            Timeline.load(directory / "phone-said.wav"), Timeline.load(directory / "browser-heard.wav")
+        ),
         browser_to_phone=compare(said_in_call, phone_heard),
         listener=listener,
     )

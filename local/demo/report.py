@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from local.demo.call_report import CallReport
 from local.demo.comparison import Comparison
-from local.demo.demonstration_call import CallReport
 
 
 def describe(report: CallReport) -> str:

@@ -37,6 +37,15 @@ def test_a_recording_that_begins_in_the_middle_is_found_too() -> None:
     assert found.delay == pytest.approx(0.08, abs=0.001)
 
 
+def test_a_delay_that_drifts_does_not_make_it_unlike() -> None:
+    half = len(SAID) // 2
+    gap = np.zeros(SAMPLE_RATE // 20, np.float32)
+    drifted = np.concatenate([SAID[:half], gap, SAID[half:]])
+    found = compare(Timeline(SAID, 0.0), Timeline(later(drifted, 0.1), 0.0))
+    assert found.likeness > 0.9
+    assert found.delay_spread == pytest.approx(0.05, abs=0.002)
+
+
 def test_noise_and_another_voice_lower_the_likeness() -> None:
     clean = compare(Timeline(SAID, 0.0), Timeline(later(SAID, 0.1), 0.0)).likeness
     noise = np.random.default_rng(1).normal(0, 0.15, len(SAID)).astype(np.float32)

@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 import pytest
 
+from local.demo.call_report import CallReport
 from local.demo.comparison import Comparison
-from local.demo.demonstration_call import CallReport
 from local.demo.phone_messages import Message, audio_address, audio_offer, authorization, request, response
 from local.demo.phone_rtp import decode_pcmu, encode_pcmu
 from local.demo.report import describe
