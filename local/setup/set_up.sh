@@ -2,9 +2,10 @@
 # Sets this checkout up on a Debian machine: a virtual environment with the Python packages of pyproject.toml,
 # and the Debian packages that a target needs. Does nothing, and uses no network, when all of it is there.
 #
-#   local/setup/set_up.sh run|test|sam
+#   local/setup/set_up.sh run|demo|test|sam
 #
-# run   what `make run` and `make demo` need
+# run   what `make run` needs
+# demo  the browser and the voices of `make demo` besides
 # test  what `make test` and `make check` need besides
 # sam   the SAM command line, in a virtual environment of its own (its pins clash with ours at times)
 #
@@ -134,6 +135,6 @@ case "${1:-}" in
   sam)
     python_packages .venv-sam sam ;;
   *)
-    sed -n '2,12s/^# \{0,1\}//p' "$0"
+    sed -n '2,13s/^# \{0,1\}//p' "$0"
     [ "${1:-}" = --help ] || exit 2 ;;
 esac
