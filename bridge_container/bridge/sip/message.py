@@ -6,9 +6,6 @@ Nothing here decides anything. Imports the header values; the parser makes these
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 from bridge.sip.cseq import CSeq
 from bridge.sip.errors import RemoteProtocolError
 from bridge.sip.grammar import split_outside_quotes
@@ -17,14 +14,23 @@ from bridge.sip.name_address import NameAddress
 from bridge.sip.uri import Uri, parse_uri
 from bridge.sip.via import Via
 
-_Value = TypeVar("_Value")
-
 
 class _Message:
-    """What requests and responses share. Accessors raise `RemoteProtocolError` when the value is
-    malformed."""
+    """What requests and responses share. Accessors parse once and raise `RemoteProtocolError` when they
+    cannot."""
 
-    __slots__ = ("_parsed", "body", "encoding", "headers")
+    __slots__ = (
+        "_call_id",
+        "_contact",
+        "_contact_read",
+        "_cseq",
+        "_from",
+        "_to",
+        "_via",
+        "body",
+        "encoding",
+        "headers",
+    )
 
     def __init__(self, headers: Headers, body: bytes, encoding: str) -> None:
         self.headers = headers
@@ -32,7 +38,13 @@ class _Message:
         self.encoding = encoding
         """`utf-8`, or `latin-1` for a head that is not UTF-8: with it the head prints byte for byte as it
         came."""
-        self._parsed: dict[str, object] = {}
+        self._call_id: str | None = None
+        self._cseq: CSeq | None = None
+        self._from: NameAddress | None = None
+        self._to: NameAddress | None = None
+        self._via: Via | None = None
+        self._contact: NameAddress | None = None
+        self._contact_read = False
 
     def header(self, name: str) -> str | None:
         """The first field of that name, in any case or compact form, as text."""
@@ -42,49 +54,55 @@ class _Message:
         """Each field of that name, in order."""
         return self.headers.all(name)
 
-    def _once(self, name: str, parse: Callable[[str], _Value]) -> _Value:
-        value = self._parsed.get(name)
-        if value is None:
-            value = self._parsed[name] = parse(self.headers.only(name))
-        return cast(_Value, value)
-
     @property
     def call_id(self) -> str:
         """Call-ID, compared byte for byte."""
-        return self._once("Call-ID", _not_empty)
+        if self._call_id is None:
+            value = self.headers.only("Call-ID")
+            if not value:
+                raise RemoteProtocolError("Call-ID is empty")
+            self._call_id = value
+        return self._call_id
 
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        return self._once("CSeq", CSeq.parse)
+        if self._cseq is None:
+            self._cseq = CSeq.parse(self.headers.only("CSeq"))
+        return self._cseq
 
     @property
     def from_(self) -> NameAddress:
         """From."""
-        return self._once("From", NameAddress.parse)
+        if self._from is None:
+            self._from = NameAddress.parse(self.headers.only("From"))
+        return self._from
 
     @property
     def to(self) -> NameAddress:
         """To."""
-        return self._once("To", NameAddress.parse)
+        if self._to is None:
+            self._to = NameAddress.parse(self.headers.only("To"))
+        return self._to
 
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        if "Via" not in self._parsed:
+        if self._via is None:
             values = self.headers.all("Via")
             if not values:
                 raise RemoteProtocolError("Via is missing")
-            self._parsed["Via"] = Via.parse(split_outside_quotes(values[0], ",")[0])
-        return cast(Via, self._parsed["Via"])
+            self._via = Via.parse(split_outside_quotes(values[0], ",")[0])
+        return self._via
 
     @property
     def contact(self) -> NameAddress | None:
         """The first Contact, or None; `*` counts as none."""
-        if "Contact" not in self._parsed:
+        if not self._contact_read:
             values = self.headers.values("Contact")
-            self._parsed["Contact"] = NameAddress.parse(values[0]) if values and values[0] != "*" else None
-        return cast("NameAddress | None", self._parsed["Contact"])
+            self._contact = NameAddress.parse(values[0]) if values and values[0] != "*" else None
+            self._contact_read = True
+        return self._contact
 
     @property
     def content_type(self) -> str:
@@ -100,7 +118,7 @@ class _Message:
 class SipRequest(_Message):
     """A request."""
 
-    __slots__ = ("method", "request_uri", "version")
+    __slots__ = ("_uri", "method", "request_uri", "version")
 
     def __init__(
         self,
@@ -117,13 +135,14 @@ class SipRequest(_Message):
         self.request_uri = request_uri
         """As it came; `uri` is the parsed one."""
         self.version = version
+        self._uri: Uri | None = None
 
     @property
     def uri(self) -> Uri:
         """The Request-URI."""
-        if "uri" not in self._parsed:
-            self._parsed["uri"] = parse_uri(self.request_uri)
-        return cast(Uri, self._parsed["uri"])
+        if self._uri is None:
+            self._uri = parse_uri(self.request_uri)
+        return self._uri
 
     def serialise(self) -> bytes:
         """The bytes to send."""
@@ -172,9 +191,3 @@ class SipResponse(_Message):
 
 
 SipMessage = SipRequest | SipResponse
-
-
-def _not_empty(text: str) -> str:
-    if not text:
-        raise RemoteProtocolError("a header that identifies the message is empty")
-    return text
