@@ -183,4 +183,4 @@ def test_the_worst_offer_within_the_caps_is_cheap() -> None:
     feedback = "a=rtcp-fb:* nack\r\n" * 120
     began = time.process_time()
     parse_description(head + codecs + feedback + "a=rtpmap:111" + tail)
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - began < 1.0
