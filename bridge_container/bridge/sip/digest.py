@@ -121,6 +121,7 @@ class DigestAuthenticator:
         self._algorithms = tuple(algorithms)
         self._nonces = Nonces(key, nonce_lifetime)
         self._used: OrderedDict[str, set[int]] = OrderedDict()
+        self._latest: tuple[SipRequest, Credentials | None] | None = None
         self._dummy = hmac.new(key, b"no such password", hashlib.sha256).hexdigest()
 
     def challenges(self, now: float, *, stale: bool = False) -> tuple[str, ...]:
@@ -157,7 +158,13 @@ class DigestAuthenticator:
         return len(self._used)
 
     def _credentials(self, request: SipRequest) -> Credentials | None:
-        """The credentials for our realm, those of the strongest algorithm when there are several."""
+        """The credentials for our realm; parsed once for the username and the verification behind it."""
+        if self._latest is None or self._latest[0] is not request:
+            self._latest = request, self._find_credentials(request)
+        return self._latest[1]
+
+    def _find_credentials(self, request: SipRequest) -> Credentials | None:
+        """Those of the strongest algorithm when there are several."""
         found: Credentials | None = None
         for value in request.headers.all("Authorization")[:8]:
             try:

@@ -96,7 +96,9 @@ def split_outside_quotes(text: str, separator: str) -> list[str]:
     start = 0
     # Each of the three positions only moves forward, so that every character is searched at most three times.
     while end >= 0:
-        opening = min(position for position in (quote_start, bracket, end) if position >= 0)
+        opening = quote_start if 0 <= quote_start < end else end
+        if 0 <= bracket < opening:
+            opening = bracket
         if opening == end:
             parts.append(text[start:end].strip(WHITESPACE))
             start = close = end + 1
