@@ -96,6 +96,8 @@ class BridgeSettings(BaseSettings):
     scanner_failures: Annotated[float, Field(ge=1)] = 15.0
     scanner_shun_seconds: Seconds = 60.0
     setup_seconds: Seconds = 30.0
+    report_seconds: Seconds = 10.0
+    """How long a stopping bridge tries to get its last records and events out."""
     prompts: Literal["answered", "early"] = "answered"
     """When a PIN is asked for: after the answer, or before it over early media (183), which saves the caller
     the charge of a call that does not get in, where the carrier passes digits on before the answer."""

@@ -51,9 +51,6 @@ from trunking.termination import Termination
 
 logger = logging.getLogger("bridge")
 
-_REPORT_SECONDS = 10.0
-"""How long a stopping bridge tries to get its last records and events out."""
-
 
 class Bridge:
     """One bridge. Build it on the loop that it is to run on."""
@@ -209,7 +206,8 @@ class Bridge:
         await self.listeners.close(asyncio.get_running_loop())
         await self.media.close()
         self.events.publish("sip.bridge.stopped", None, 3, self._subject())
-        await asyncio.gather(self.events.close(_REPORT_SECONDS), self.records.close(_REPORT_SECONDS))
+        seconds = self.settings.report_seconds
+        await asyncio.gather(self.events.close(seconds), self.records.close(seconds))
         await self._remove_own_queue()
 
     async def _remove_own_queue(self) -> None:
