@@ -149,6 +149,10 @@ class Directory:
             raise ApiError(404, NOT_FOUND, f"call {call_type}:{call_id} doesn't exist")
         return call
 
+    def forget_calls(self) -> None:
+        """As if none had been made."""
+        self._calls.clear()
+
     def find_calls(self, conditions: Mapping[str, Any], limit: int) -> list[StreamCall]:
         """Calls whose fields equal all conditions (`{"routing_number": "..."}` or `{"$eq": ...}`)."""
         wanted = {

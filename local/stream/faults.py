@@ -42,6 +42,14 @@ class Faults:
         if self.silent_login:
             await self._released.wait()
 
+    def clear(self) -> None:
+        """No faults any more; whoever waits for an answer goes on."""
+        self.rate_limited = self.broken = 0
+        self.delay = 0.0
+        self.silent = self.silent_login = False
+        self._released.set()
+        self._released = asyncio.Event()
+
     def release(self) -> None:
         """Let everybody go who waits for an answer; used when the server closes."""
         self._released.set()

@@ -138,9 +138,9 @@ async def bridge(stream: LocalStream, settings: StreamSettings) -> AsyncIterator
 Invite = Callable[[str, str, float], Awaitable[SdkParticipant]]
 
 
-@pytest.fixture
-async def invite(stream: LocalStream) -> AsyncIterator[Invite]:
-    """`await invite(call_id, user_id, frequency)`: somebody joins with the unmodified SDK."""
+@asynccontextmanager
+async def inviting(stream: LocalStream) -> AsyncIterator[Invite]:
+    """Gives what lets somebody join with the unmodified SDK; they leave at the end."""
     joined: list[SdkParticipant] = []
 
     async def join(call_id: str, user_id: str, frequency: float) -> SdkParticipant:
@@ -152,3 +152,10 @@ async def invite(stream: LocalStream) -> AsyncIterator[Invite]:
     yield join
     for participant in joined:
         await participant.leave()
+
+
+@pytest.fixture
+async def invite(stream: LocalStream) -> AsyncIterator[Invite]:
+    """`await invite(call_id, user_id, frequency)`: somebody joins with the unmodified SDK."""
+    async with inviting(stream) as join:
+        yield join

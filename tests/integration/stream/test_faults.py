@@ -19,7 +19,7 @@ from trunking.termination import Termination
 
 @pytest.fixture
 def settings() -> StreamSettings:
-    return StreamSettings(join_timeout=3.0, reconnect_timeout=2.0)
+    return StreamSettings(join_timeout=2.0, reconnect_timeout=1.5)
 
 
 async def _refusal(bridge: Bridge, call_id: str = "support") -> CallPlatformError:
@@ -78,7 +78,7 @@ async def test_silent_coordinator_gives_503_in_time(bridge: Bridge) -> None:
     bridge.stream.faults.silent = True
     error = await _refusal(bridge)
     assert error.termination is Termination.CALL_PLATFORM_UNAVAILABLE
-    assert "within 3 s" in error.detail
+    assert "within 2 s" in error.detail
 
 
 async def test_websocket_without_an_answer_gives_503_in_time(bridge: Bridge) -> None:
@@ -107,7 +107,7 @@ async def test_lasting_429_gives_503(bridge: Bridge) -> None:
 
 
 async def test_slow_coordinator_is_waited_for(bridge: Bridge) -> None:
-    bridge.stream.faults.delay = 0.4
+    bridge.stream.faults.delay = 0.2
     await bridge.dial()
     assert bridge.stream.sfu.participant_count("default:support") == 1
 
@@ -145,11 +145,11 @@ async def test_phone_is_ended_when_the_sfu_stays_away(bridge: Bridge) -> None:
     assert [(e.leg_id, e.termination) for e in bridge.ended] == [
         (phone.leg_id, Termination.CALL_PLATFORM_FAILED)
     ]
-    assert "lost for 2 s" in bridge.ended[0].detail
+    assert "lost for 1.5 s" in bridge.ended[0].detail
 
 
 async def test_nothing_stays_in_the_call_when_the_caller_gives_up(bridge: Bridge) -> None:
-    bridge.stream.faults.delay = 1.2
+    bridge.stream.faults.delay = 0.8
     await _refusal(bridge)
     bridge.stream.faults.delay = 0.0
     await until(lambda: bridge.stream.sfu.participant_count("default:support") == 0)

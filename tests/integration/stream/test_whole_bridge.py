@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from local.demo.phone import Account, CallRefusedError, Phone
 from local.stream.account import account_of, put_account
 from local.stream.server import LocalStream
-from tests.integration.stream.conftest import API_SECRET, Invite, until
+from tests.integration.stream.conftest import API_SECRET, Invite, inviting, until
 from tests.integration.stream.sdk_participant import RATE as SDK_RATE
 from tests.integration.stream.tones import share, tone
 from tests.support.running_bridge import (
@@ -28,6 +29,8 @@ from tests.support.running_bridge import (
 from trunking.call_record import CallRecord
 from trunking.termination import Termination
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 PHONE_RATE = 8000
 CALL_ID = "front-desk"
 _CALLERS = itertools.count(1)
@@ -40,16 +43,38 @@ def world() -> Iterator[CarrierWorld]:
         yield made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def serving_stream() -> AsyncIterator[LocalStream]:
+    """One local Stream for all tests."""
+    server = LocalStream(api_key="local", api_secret=API_SECRET, edges=2)
+    await server.start()
+    yield server
+    await server.close()
+
+
 @pytest.fixture
-def process(world: CarrierWorld, stream: LocalStream, tmp_path: Path) -> Iterator[RunningBridge]:
+def stream(serving_stream: LocalStream) -> Iterator[LocalStream]:
+    """As new: whatever the last test did to it is undone."""
+    yield serving_stream
+    serving_stream.faults.clear()
+    serving_stream.directory.forget_calls()
+    for edge in serving_stream.sfu.edges.values():
+        serving_stream.sfu.bring_up(edge)
+
+
+@pytest.fixture(scope="module")
+def process(
+    world: CarrierWorld, serving_stream: LocalStream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningBridge]:
     """The bridge with the platform `stream`; the application has its account at the local Stream."""
-    account = account_of(stream, "local", API_SECRET)
+    account = account_of(serving_stream, "local", API_SECRET)
     put_account(world.deployment, world.application.application_id, account)
-    with running_bridge(world, tmp_path, {"PLATFORM": "stream", "STREAM_JOIN_SECONDS": "3"}) as running:
+    directory = tmp_path_factory.mktemp("bridge")
+    with running_bridge(world, directory, {"PLATFORM": "stream", "STREAM_JOIN_SECONDS": "3"}) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def phone(process: RunningBridge) -> AsyncIterator[Phone]:
     """A SIP phone on the trunk that trusts this machine; says a tone of 440 Hz."""
     # A caller's number of its own, by which the record of its call is found.
@@ -58,6 +83,13 @@ async def phone(process: RunningBridge) -> AsyncIterator[Phone]:
     await made.open()
     yield made
     made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def invite(stream: LocalStream) -> AsyncIterator[Invite]:
+    """`await invite(call_id, user_id, frequency)`: somebody joins with the unmodified SDK."""
+    async with inviting(stream) as join:
+        yield join
 
 
 def _say(phone: Phone) -> None:
@@ -111,6 +143,7 @@ async def test_digits_of_the_phone_are_events_in_the_call(phone: Phone, invite: 
         ("call.dtmf", "2", 2),
         ("call.dtmf", "#", 3),
     ]
+    await phone.hang_up()
 
 
 async def test_call_ended_in_stream_hangs_up_the_phone(
@@ -148,19 +181,6 @@ async def test_caller_gets_the_right_status(
     assert (await _record(world, phone)).termination is expected
 
 
-async def test_wrong_secret_is_a_reason_that_the_operator_sees(
-    phone: Phone, stream: LocalStream, world: CarrierWorld, process: RunningBridge
-) -> None:
-    account = account_of(stream, "local", "not-the-secret-but-long-enough-to-sign-with")
-    put_account(world.deployment, world.application.application_id, account)
-    with pytest.raises(CallRefusedError) as caught:
-        await phone.call(NUMBER)
-    assert caught.value.status == 403
-    ladder = (await _record(world, phone)).ladder
-    assert any("check the application's Stream key and secret" in str(step.detail) for step in ladder)
-    assert "not-the-secret" not in process.log()
-
-
 async def test_pin_on_the_call_object_opens_the_call(
     phone: Phone, stream: LocalStream, invite: Invite
 ) -> None:
@@ -172,3 +192,21 @@ async def test_pin_on_the_call_object_opens_the_call(
     phone.rtp.press("9753")
     await until(lambda: share(_heard(phone, 0.5), PHONE_RATE, 1000.0) > 0.9)
     assert "participant_joined" in agent.events
+    await phone.hang_up()
+
+
+async def test_wrong_secret_is_a_reason_that_the_operator_sees(
+    stream: LocalStream, world: CarrierWorld, tmp_path: Path
+) -> None:
+    wrong = account_of(stream, "local", "not-the-secret-but-long-enough-to-sign-with")
+    put_account(world.deployment, world.application.application_id, wrong)
+    with running_bridge(world, tmp_path, {"PLATFORM": "stream"}) as misled:
+        phone = Phone(Account("127.0.0.1", misled.udp_port, "nobody", "nothing", "+15557650000"))
+        await phone.open()
+        with pytest.raises(CallRefusedError) as caught:
+            await phone.call(NUMBER)
+        assert caught.value.status == 403
+        ladder = (await _record(world, phone)).ladder
+        phone.close()
+    assert any("check the application's Stream key and secret" in str(step.detail) for step in ladder)
+    assert "not-the-secret" not in misled.log()
