@@ -128,6 +128,7 @@ def command(run: SippRun, directory: Path) -> list[str]:
         str(run.limit),
     ]
     words += ["-d", str(run.pause_ms), "-timeout", f"{run.timeout_seconds}s", "-timeout_error", "-nostdin"]
+    words += ["-max_socket", "1000"]
     words += ["-trace_stat", "-stf", str(directory / "statistics.csv"), "-fd", "1"]
     words += ["-trace_rtt", "-rtt_freq", "1", "-trace_err", "-error_file", str(directory / "errors.log")]
     if run.trace_messages:

@@ -88,6 +88,24 @@ def test_audio_both_ways(
     assert record.quality["packets_received"] > 40 * TALK_SECONDS
 
 
+def test_tls_and_srtp_with_hold(
+    bridge: RunningBridge, world: CarrierWorld, certificate: Path, other: BaresipPhone, tmp_path: Path
+) -> None:
+    settings = BaresipSettings(media_encryption="srtp-mand", certificate_authority=certificate)
+    with baresip_phone(settings, tmp_path / "phone") as phone:
+        phone.call(NUMBER, "127.0.0.1", bridge.sip["tls"][1], "tls")
+        time.sleep(1)
+        phone.command("hold")
+        time.sleep(1)
+        phone.command("resume")
+        time.sleep(TALK_SECONDS)
+        phone.hang_up()
+        assert strongest_tone(phone) == pytest.approx(OTHER_TONE, abs=2)
+    record = record_of(world, settings.user)
+    assert record.source.startswith("tls:")
+    assert [step.detail["send"] for step in record.ladder if step.what == "reoffered"] == [False, True]
+
+
 def test_digest_digits_hold_and_resume(
     impatient_bridge: RunningBridge, world: CarrierWorld, tmp_path: Path
 ) -> None:
