@@ -102,8 +102,8 @@ class BridgeSettings(BaseSettings):
     """When a PIN is asked for: after the answer, or before it over early media (183), which saves the caller
     the charge of a call that does not get in, where the carrier passes digits on before the answer."""
     max_call_seconds: Seconds = 86_400.0
-    drain_seconds: Seconds = 110.0
-    """After SIGTERM calls may go on for this long. ECS kills after its stopTimeout, at most 120 s."""
+    drain_seconds: Seconds = 100.0
+    """After SIGTERM calls may go on for so long. With `report_seconds` it has to fit into the stopTimeout."""
 
     # Media
     rtp_host: str = "127.0.0.1"
