@@ -205,3 +205,36 @@ def test_document_is_public(served: ServedControlPlane) -> None:
     document = httpx.get(f"{served.url}/openapi.json")
     assert document.status_code == 200
     assert document.json()["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9223372036854775808", "1" * 400])
+def test_numbers_that_json_readers_cannot_take(client: httpx.Client, number: str) -> None:
+    rule = json.dumps(
+        {
+            "name": "r",
+            "trunk_ids": ["t"],
+            "caller_configs": {"id": "phone", "custom_data": {"n": [0]}},
+            "direct_routing_configs": {"call_type": "default", "call_id": "ward"},
+        }
+    ).replace("[0]", f"[{number}]")
+    answer = client.post("/inbound_routing_rules", content=rule, headers={"content-type": "application/json"})
+    assert "caller_configs.custom_data" in assert_error(answer, 400, 4)["exception_fields"]
+
+
+@pytest.mark.parametrize(
+    "trunk_id", ["", "t" * 256, "t" * 2000, "\U0001f4de" * 255, "a\x00b", "../x", "{{uuid}}"]
+)
+def test_trunk_ids_that_nobody_has(client: httpx.Client, trunk_id: str) -> None:
+    rule = {
+        "name": "r",
+        "trunk_ids": [trunk_id],
+        "caller_configs": {"id": "phone"},
+        "direct_routing_configs": {"call_type": "default", "call_id": "ward"},
+    }
+    answer = client.post("/inbound_routing_rules", json=rule)
+    assert "trunk_ids[0]" in assert_error(answer, 400, 4)["exception_fields"]
+
+
+@pytest.mark.parametrize("subject", ["%F0%9F%93%9E" * 200, "a%00b", "..%2Fx", "%20"])
+def test_path_ids_that_nobody_has(client: httpx.Client, subject: str) -> None:
+    assert_error(client.get(f"/inbound_trunks/{subject}"), 404, 16)

@@ -16,6 +16,9 @@ from trunking.source_addresses import parse_network
 from trunking.templates import TemplateError, check_custom_data, check_identifier_template
 from trunking.user import USER_ID_PATTERN
 
+MAX_ID = 255
+"""Characters of an id; ids are made by us, and ASCII."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrunkSettings:
@@ -74,6 +77,9 @@ class RuleSettings:
                         "an E.164 number or a prefix such as +1212*", pattern
                     )
             _check_repetition(name, patterns, faults)
+        for index, trunk_id in enumerate(self.trunk_ids):
+            if not trunk_id.isascii() or not 0 < len(trunk_id) <= MAX_ID:
+                faults[f"trunk_ids[{index}]"] = f"trunk {shortened(trunk_id)} does not exist"
         _check_repetition("trunk_ids", self.trunk_ids, faults)
         self._check_routing(faults)
         self._check_templates(faults)

@@ -141,6 +141,8 @@ def check_custom_data(custom_data: Mapping[str, Any]) -> None:
                 parse_template(value)
             except TemplateError as error:
                 raise TemplateError(f"{place}: {error}") from error
+        elif isinstance(value, int | float) and not abs(value) < 2**63:
+            raise TemplateError(f"{place}: is a number that not every reader of JSON can take")
         elif isinstance(value, Mapping):
             pending.extend((f"{place}.{key}", below, depth + 1) for key, below in value.items())
         elif isinstance(value, list | tuple):

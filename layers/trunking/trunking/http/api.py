@@ -31,8 +31,8 @@ from trunking.http.authentication import authenticate
 from trunking.http.body import read_body, read_query
 from trunking.http.operation import Answer, ApiCall, Operation, duration_since
 from trunking.http.request import Request
+from trunking.settings import MAX_ID
 
-MAX_ID = 255
 _HEADERS = {
     "content-type": "application/json",
     "cache-control": "no-store",
@@ -89,6 +89,8 @@ class Api:
         subject = request.path_parameters.get("id")
         if subject is not None and len(subject) > MAX_ID:
             raise invalid({"id": f"has more than {MAX_ID} characters"})
+        if subject is not None and not subject.isascii():
+            raise ApiError(404, DOES_NOT_EXIST, "no id of this API has such characters")
         for template in {path for _, path in self._operations}:
             if _matches(template, path):
                 operation = self._operations.get((request.method, template))
