@@ -17,6 +17,7 @@ from typing import Any
 
 from bridge.adapters.sip_connection import SipConnection
 from bridge.adapters.sip_driver import SipDriver
+from bridge.calls.source_index import accountable_source
 from bridge.sip.endpoint import Transmission
 from bridge.sip.flow import Flow, Transport
 
@@ -55,6 +56,7 @@ class ConnectionCount:
 
     def take(self, source: str) -> str | None:
         """Take a place; the limit's name when there is none."""
+        source = accountable_source(source)
         if self._total >= self._limits.total:
             return "connection_limit"
         if self._by_source[source] >= self._limits.per_source:
@@ -65,6 +67,7 @@ class ConnectionCount:
 
     def give_back(self, source: str) -> None:
         """The connection is gone."""
+        source = accountable_source(source)
         self._total -= 1
         self._by_source[source] -= 1
         if self._by_source[source] <= 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from bridge.calls.source_index import accountable_source
 from bridge.calls.token_bucket import TokenBucket
 from trunking.termination import Termination
 from trunking.trunk import Trunk
@@ -87,6 +88,7 @@ class Admission:
 
     def take(self, source: str, trunk: Trunk, now: float) -> Refusal | None:
         """Take a place for an authenticated call, or say which limit is reached and take none."""
+        source = accountable_source(source)
         refusal = (
             self.check_bridge()
             or self._check_source(source)
@@ -101,6 +103,7 @@ class Admission:
 
     def give_back(self, source: str, trunk_id: str) -> None:
         """The call that held the place is over."""
+        source = accountable_source(source)
         self._calls -= 1
         for counter, key in ((self._by_source, source), (self._by_trunk, trunk_id)):
             counter[key] -= 1

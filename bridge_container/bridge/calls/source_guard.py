@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from bridge.calls.source_index import accountable_source
 from bridge.calls.token_bucket import TokenBucket
 
 _SUSPICIOUS = frozenset({"malformed", "method", "uri_scheme"})
@@ -54,7 +55,7 @@ class SourceGuard:
 
     def listens_to(self, source: str, now: float) -> bool:
         """Whether what this address sends is to be read at all."""
-        known = self._sources.get(source)
+        known = self._sources.get(accountable_source(source))
         return known is None or known.shunned_until <= now
 
     def challenged(self, source: str, now: float) -> None:
@@ -86,7 +87,8 @@ class SourceGuard:
         self.shunned += 1
         known.shunned_until = now + self._limits.shun_seconds
 
-    def _source(self, source: str, now: float) -> _Source:
+    def _source(self, address: str, now: float) -> _Source:
+        source = accountable_source(address)
         known = self._sources.get(source)
         if known is None:
             if len(self._sources) >= self._limits.sources:

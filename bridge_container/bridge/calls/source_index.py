@@ -33,6 +33,15 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
+@lru_cache(maxsize=4096)
+def accountable_source(text: str) -> str:
+    """Who answers for an address: itself, or for IPv6 its /64, all of which one peer usually has."""
+    address = parse_address(text)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Address(int(address) >> 64 << 64))
+    return text if address is None else str(address)
+
+
 class SourceIndex:
     """Allowed addresses and blocks of all trunks."""
 

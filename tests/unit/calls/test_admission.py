@@ -57,6 +57,15 @@ def test_source_limits_spare_other_sources() -> None:
     assert limited.take("a", one, 1.0) is None
 
 
+def test_ipv6_network_shares_its_limit_and_gives_back() -> None:
+    limited = admission(calls_per_source=1)
+    one = trunk()
+    assert limited.take("2001:db8::1", one, 0.0) is None
+    assert limited.take("2001:db8::2", one, 0.0) is not None
+    limited.give_back("2001:db8::1", one.id)
+    assert limited.take("2001:db8::2", one, 0.0) is None
+
+
 def test_trunk_limits_are_per_trunk_and_a_refusal_costs_the_source_nothing() -> None:
     limited = admission(calls_per_second_per_source=10.0)
     slow = trunk(max_calls_per_second=1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bridge.calls.call_settings import CallSettings
 from bridge.calls.source_guard import GuardLimits, SourceGuard
+from bridge.calls.source_index import accountable_source
 from bridge.sip.events import RequestRefused
 from bridge.sip.flow import Flow, Transport
 from tests.support.call_world import CallWorld
@@ -45,6 +46,15 @@ def test_retransmissions_to_a_restarted_bridge_are_harmless() -> None:
     for _ in range(3):
         guard.refused("a", "malformed", 0.0)
     assert not guard.listens_to("a", 0.0)
+
+
+def test_ipv6_peer_cannot_hide_in_its_own_network() -> None:
+    guard = SourceGuard(GuardLimits(failures=3))
+    for host in range(4):
+        guard.failed(f"2001:db8:0:1::{host}", 0.0)
+    assert not guard.listens_to("2001:db8:0:1::ffff", 0.0)
+    assert guard.listens_to("2001:db8:0:2::1", 0.0)
+    assert accountable_source("::ffff:192.0.2.1") == "192.0.2.1"
 
 
 def test_quietest_source_is_forgotten_first() -> None:
