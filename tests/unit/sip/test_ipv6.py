@@ -21,7 +21,8 @@ def options(
     return (
         f"OPTIONS {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {via};branch=z9hG4bKv6{extra}\r\n"
         "From: <sip:user@[2001:db8::7]>;tag=81x2\r\nTo: <sip:user@example.com>\r\n"
-        "Call-ID: v6@[2001:db8::7]\r\nCSeq: 1 OPTIONS\r\nContact: <sip:user@[2001:db8::7]>\r\nContent-Length: 0\r\n\r\n"
+        "Call-ID: v6@[2001:db8::7]\r\nCSeq: 1 OPTIONS\r\n"
+        "Contact: <sip:user@[2001:db8::7]>\r\nContent-Length: 0\r\n\r\n"
     ).encode()
 
 
