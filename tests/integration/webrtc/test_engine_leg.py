@@ -147,3 +147,31 @@ async def test_reports_come_both_ways(engine: TickMediaEngine) -> None:
     assert int.from_bytes(report[28:32]) == clients[0].ssrc
     for client in clients:
         client.close()
+
+
+async def test_discontinuous_transmission_is_no_loss(engine: TickMediaEngine) -> None:
+    browser, listener = RawWebRtcClient(), RawWebRtcClient(payload_type=0, codec="PCMU/8000")
+    for name, client in (("browser", browser), ("listener", listener)):
+        client.accept(await engine.open_webrtc_leg(name, "room", name, client.offer()))
+    await talk([browser, listener], lambda: browser.connected and listener.connected)
+
+    async def frames(count: int, every: int) -> None:
+        """One packet in `every` frames of 20 ms, each at its time (RFC 7587 section 3.1.3)."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for number in range(1, count + 1):
+            while (left := began + number * every * 0.02 - loop.time()) > 0:
+                browser.step(loop.time())
+                listener.step(loop.time())
+                await asyncio.sleep(min(left, 0.005))
+            browser.send_audio(SILENCE, samples=960 * every)
+
+    await frames(50, 1)
+    await frames(4, 20)
+    await frames(25, 1)
+    measured = await engine.statistics("browser")
+    assert measured.packets_lost == 0
+    assert measured.packets_discarded == 0
+    assert measured.concealed_ratio < 0.05
+    for client in (browser, listener):
+        client.close()
