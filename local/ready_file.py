@@ -6,10 +6,12 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.files import write_private
-from local.stack import RunningStack
+
+if TYPE_CHECKING:
+    from local.stack import RunningStack
 
 
 @dataclass(frozen=True)
