@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.media.g711 import Samples
-from bridge.media.waveform import to_samples
+from bridge.media.waveform import root_mean_square, to_samples
 
 SILENT_LEVEL = 1.0
 """Root mean square under which noise is not worth making."""
@@ -31,7 +31,7 @@ class ComfortNoise:
 
     def learn(self, samples: Samples) -> None:
         """Follow the background: down at once, up slowly, so that speech does not count as background."""
-        heard = float(np.sqrt(np.mean(np.square(samples, dtype=np.float32))))
+        heard = root_mean_square(samples)
         self.level = heard if heard < self.level or self.level == 0.0 else self.level * 1.04
 
     def produce(self, count: int) -> Samples | None:

@@ -1,7 +1,7 @@
 """How long to hold packets so that nearly all of them are there when their time comes.
 
 It looks at the transit time (arrival minus media time, so with an unknown constant) of the recent packets
-and answers with the transit that all but 2 % of them keep. A drifting clock moves every transit, hence the
+and answers with the transit that all but 1 % of them keep. A drifting clock moves every transit, hence the
 answer. Imports nothing of ours.
 """
 
@@ -13,7 +13,7 @@ MAX_DELAY = 0.4
 """Seconds above the quickest packet that we are willing to wait."""
 _WINDOW = 250
 """Packets looked at: five seconds of 20 ms packets."""
-_QUANTILE = 0.98
+_QUANTILE = 0.99
 _RENEW = 10
 """Packets between two looks."""
 

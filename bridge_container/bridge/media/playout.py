@@ -21,10 +21,15 @@ from bridge.media.concealment import Concealment
 from bridge.media.g711 import Samples
 from bridge.media.packet_store import Arrival, PacketStore
 from bridge.media.time_scaling import LONGEST_PERIOD, lengthen, shorten
+from bridge.media.waveform import root_mean_square
 
 FRAME_SECONDS = 0.02
 _TOO_MUCH = 0.025
 """Seconds of delay above the target from which it is taken out; above one frame, or it would swing."""
+_FAR_TOO_MUCH = 0.1
+"""Seconds above the target from which delay is taken out of speech too; below, only where it is quiet."""
+_QUIET = 150.0
+"""Root mean square of a frame in which a cut goes unheard."""
 _TOO_LITTLE = -0.003
 _FADED = 0.12
 """Seconds of concealment after which there is only comfort noise."""
@@ -167,6 +172,9 @@ class Playout:
             longer = lengthen(samples, self._rate)
             self.counts.lengthened += len(longer) - len(samples)
             return longer
+        excess = self._store.spare(now) + FRAME_SECONDS + rest / self._rate
+        if excess < _FAR_TOO_MUCH and root_mean_square(samples) > _QUIET:
+            return samples
         if rest < LONGEST_PERIOD * self._rate:  # a frame must be left when a period is taken out
             payload = self._store.take()
             if payload is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bridge.media.g711 import Samples
-from bridge.media.waveform import cross_fade, to_samples
+from bridge.media.waveform import cross_fade, root_mean_square, to_samples
 
 _SHORTEST = 0.0025
 LONGEST_PERIOD = 0.0125
@@ -46,7 +46,7 @@ def _period(samples: Samples, rate: int) -> int:
     if longest <= shortest:
         return 0
     signal = samples.astype(np.float32)
-    if float(np.sqrt(np.mean(np.square(signal)))) < _QUIET:
+    if root_mean_square(samples) < _QUIET:
         return longest
     template = signal[:longest]
     searched = signal[shortest : 2 * longest]

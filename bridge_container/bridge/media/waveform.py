@@ -43,6 +43,11 @@ def cross_fade(leaving: Signal, entering: Signal) -> Signal:
     return faded
 
 
+def root_mean_square(samples: Samples) -> float:
+    """How loud."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float32))))
+
+
 def to_samples(signal: Signal) -> Samples:
     """Round and limit to 16 bits."""
     return np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
