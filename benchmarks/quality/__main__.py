@@ -23,6 +23,7 @@ from tests.unit.media.loss_patterns import (
     gaps,
     jitter,
     random_loss,
+    stalls,
     steady,
 )
 
@@ -37,6 +38,7 @@ _NETWORKS: dict[str, tuple[Network, int]] = {
     "jitter 60 ms, reordered": (jitter(60, reorder=True), 0),
     "a fifth doubled": (duplication(0.2), 0),
     "200 ms gaps each 6 s": (gaps(200, 6.0), 0),
+    "stalls of up to 120 ms": (stalls(120, 0.5), 0),
     "drift of 200 ppm": (drift(200), 0),
 }
 _NETWORK_MS = 30

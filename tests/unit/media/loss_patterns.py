@@ -101,3 +101,24 @@ def drift(parts_per_million: float) -> Network:
         return [Arrival(arrival.seconds * factor, arrival.number) for arrival in steady(count)]
 
     return network
+
+
+def stalls(milliseconds: float, each_seconds: float) -> Network:
+    """The network stands still at random for up to so long; what it held comes at once."""
+
+    def network(count: int) -> list[Arrival]:
+        source = random.Random(5)
+        blocks: list[tuple[float, float]] = []
+        begin = 0.0
+        while begin < 0.02 * count + 1:
+            begin += source.expovariate(1 / each_seconds)
+            end = begin + source.uniform(0, milliseconds / 1000)
+            blocks.append((begin, end))
+            begin = end
+        arrivals = []
+        for arrival in steady(count):
+            held = next((end for begin, end in blocks if begin <= arrival.seconds < end), arrival.seconds)
+            arrivals.append(Arrival(held, arrival.number))
+        return arrivals
+
+    return network

@@ -17,6 +17,7 @@ from tests.unit.media.loss_patterns import (
     gaps,
     jitter,
     random_loss,
+    stalls,
     steady,
 )
 from tests.unit.media.virtual_phones import OPUS, PCMU, speech_like, tone, tone_level
@@ -134,6 +135,12 @@ def test_after_gaps_the_audio_goes_on_and_delay_comes_back_down() -> None:
     assert played.playout.counts.concealed_ratio < 0.06
     tail = play(lambda count: gaps(200, 6.0)(count)[: count - 10])
     assert tail.playout.delay < 0.25
+
+
+def test_stalls_are_learned_and_hardly_heard() -> None:
+    played = play(stalls(120, 0.5))
+    assert played.playout.counts.concealed_ratio < 0.03
+    assert played.playout.delay < 0.13
 
 
 def test_a_long_silence_ends_in_nothing_and_comes_back() -> None:
