@@ -6,6 +6,7 @@ environment variable, as an operator would.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -44,6 +45,7 @@ ROOM_NUMBER = "+15551230004"
 """Of the trusting trunk; each caller gets a call."""
 UNKNOWN_NUMBER = "+15551239999"
 PIN = "2468"
+_worlds = itertools.count(1)
 PASSWORD = "password-for-tests"
 
 
@@ -92,6 +94,11 @@ class RunningBridge:
                 samples[name] = float(value)
         return samples
 
+    def processor_seconds(self) -> float:
+        """Processor time of the signalling process so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory_kib(self) -> int:
         """Resident memory of the signalling process."""
         status = Path(f"/proc/{self.pid}/status").read_text()
@@ -101,7 +108,9 @@ class RunningBridge:
 @contextmanager
 def carrier_world(trusted: Sequence[str] = ("127.0.0.1/32", "::1/128")) -> Iterator[CarrierWorld]:
     """Emulated AWS until the block ends; its variables are in the environment for that long."""
-    deployment = Deployment(table="trunkline-test", bus="trunkline-test", sip_host="127.0.0.1")
+    # Moto keeps one state for the whole process, so each world has names of its own.
+    name = f"trunkline-test-{next(_worlds)}"
+    deployment = Deployment(table=name, secret_prefix=f"{name}/", bus=name, sip_host="127.0.0.1")
     with emulated_aws() as aws:
         create_table(deployment)
         deployment.events.create_event_bus(Name=deployment.bus)
@@ -145,6 +154,7 @@ def running_bridge(
     settings: Mapping[str, str] | None = None,
     *,
     prefix: Sequence[str] = (),
+    module: str = "bridge",
 ) -> Iterator[RunningBridge]:
     """`python -m bridge` until the block ends. `settings` by name without `BRIDGE_`; `prefix` starts it."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -167,7 +177,7 @@ def running_bridge(
     environment["PYTHONPATH"] = os.pathsep.join(map(str, SOURCE_ROOTS))
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "bridge"],
+            [*prefix, sys.executable, "-m", module],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
