@@ -54,7 +54,7 @@ async def published() -> list[Mapping[str, str]]:
     for version, state in enumerate(("started", "draining", "stopped"), 1):
         events.publish(f"sip.bridge.{state}", None, version, {"id": "b", "calls": 0, "capacity": 1})
     events.start()
-    await events.close(5.0)
+    await events.close(30.0)
     return deployment.events.entries
 
 

@@ -79,7 +79,7 @@ def options(port: int, branch: str, transport: str = "TCP", host: str = "127.0.0
 
 async def read_response(reader: asyncio.StreamReader) -> bytes:
     """A response without a body."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await reader.readuntil(b"\r\n\r\n")
 
 

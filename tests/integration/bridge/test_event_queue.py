@@ -38,7 +38,7 @@ async def test_messages_are_deleted_when_taken_and_come_again_when_not(
     reader = EventQueueReader(url, take)
     reader.start(asyncio.get_running_loop())
     await asyncio.to_thread(sqs.send_message, QueueUrl=url, MessageBody="hint")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await taken.wait()
     reader.stop()
     assert bodies[:2] == ["hint", "hint"]

@@ -36,7 +36,7 @@ async def test_datagrams_are_answered_where_they_came_from(host: str) -> None:
             peer.connect((host, port))
             shown = f"[{host}]" if ":" in host else host
             peer.send(options(port, "udp", "UDP", shown))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 answer = await asyncio.get_running_loop().sock_recv(peer, 4096)
             assert answer.startswith(b"SIP/2.0 200 ")
             assert f"rport={peer.getsockname()[1]}".encode() in answer
@@ -53,7 +53,7 @@ async def test_stream_messages_in_pieces_coalesced_and_with_keep_alives() -> Non
         writer.write(first[40:] + second + b"\r\n\r\n")
         assert b"branch=z9hG4bKone" in await read_response(reader)
         assert b"branch=z9hG4bKtwo" in await read_response(reader)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await reader.readexactly(2) == b"\r\n"
         writer.close()
         await until(lambda: sip.connections("tcp") == 0)
@@ -64,7 +64,7 @@ async def test_lost_framing_is_answered_and_closed() -> None:
         reader, writer = await asyncio.open_connection(*sip.address("tcp"))
         writer.write(options(1, "x").replace(b"Content-Length: 0\r\n", b""))
         assert (await read_response(reader)).startswith(b"SIP/2.0 400 ")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await reader.read() == b""
         writer.close()
 
@@ -75,7 +75,7 @@ async def test_connections_are_capped_per_source_and_in_all() -> None:
         kept = [await asyncio.open_connection(host, port) for _ in range(2)]
         await until(lambda: sip.connections("tcp") == 2)
         refused_reader, refused_writer = await asyncio.open_connection(host, port)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await refused_reader.read() == b""
         refused_writer.close()
         assert sip.refused()["source_connection_limit"] == 1
@@ -102,7 +102,7 @@ async def test_shunned_sources_are_neither_accepted_nor_read() -> None:
             await read_response(standing_reader)
         standing_writer.close()
         reader, writer = await asyncio.open_connection(*sip.address("tcp"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await reader.read() == b""
         writer.close()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
@@ -113,7 +113,7 @@ async def test_shunned_sources_are_neither_accepted_nor_read() -> None:
 async def test_silent_slow_and_idle_connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.adapters.sip_streams._SWEEP_SECONDS", 0.02)
     async with listening_sip(
-        sip_first_message_seconds=0.2, sip_message_seconds=0.2, sip_idle_seconds=0.2
+        sip_first_message_seconds=2.0, sip_message_seconds=2.0, sip_idle_seconds=2.0
     ) as sip:
         host, port = sip.address("tcp")
         silent = await asyncio.open_connection(host, port)
@@ -124,10 +124,10 @@ async def test_silent_slow_and_idle_connections_are_closed(monkeypatch: pytest.M
         idle[1].write(options(port, "idle"))
         calling[1].write(INVITE.format(host=host, transport="TCP").encode())
         for reader, _ in (silent, slow):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert await reader.read() == b""
         await read_response(idle[0])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await idle[0].read() == b""
         refused = sip.refused()
         assert (refused["silent_connection"], refused["slow_message"], refused["idle_connection"]) == (
@@ -150,7 +150,7 @@ async def test_peer_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -
             peer.setblocking(False)
             loop = asyncio.get_running_loop()
             await loop.sock_connect(peer, (host, port))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 for number in range(100_000):
                     try:
                         await loop.sock_sendall(peer, options(port, f"n{number}"))

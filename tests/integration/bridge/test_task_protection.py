@@ -32,7 +32,7 @@ async def test_protected_while_calls_run_and_asked_again_after_a_refusal() -> No
     )
     protection.start()
     calls = 3
-    async with asyncio.timeout(5), came:
+    async with asyncio.timeout(30), came:
         await came.wait_for(lambda: len(asked) == 2)
         calls = 0
         await came.wait_for(lambda: len(asked) == 4)

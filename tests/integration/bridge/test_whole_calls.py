@@ -80,10 +80,10 @@ class ApiClient:
 
     async def record(self, sip_call_id: str) -> Any:
         """The finished record of a call."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 for found in (await self.ask("GET", "/calls"))["sip_calls"]:
-                    if found["sip_call_id"] == sip_call_id and found["termination"]:
+                    if found["sip_call_id"] == sip_call_id and found.get("termination"):
                         return (await self.ask("GET", f"/calls/{found['id']}"))["sip_call"]
                 await asyncio.sleep(0.05)
 
@@ -162,7 +162,7 @@ async def accepted(
 ) -> float:
     """Call until the status comes; when the call that got it began."""
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             caller = Phone(account)
             await caller.open()

@@ -32,7 +32,7 @@ async def test_calls_go_on_without_aws(tmp_path: Path) -> None:
             phone = Phone(account)
             await phone.open()
             answered = await phone.call(DIGEST_NUMBER)
-            assert answered.seconds_to_answer < 1.0
+            assert answered.seconds_to_answer < 5.0
             await phone.hang_up()
             phone.close()
         ended = 'trunkline_sip_calls_ended_total{answered="yes",termination="caller_hung_up"}'
@@ -65,7 +65,7 @@ async def test_bridge_that_cannot_load_says_so_and_stops_when_told() -> None:
     }
     process = started(environment)
     try:
-        await until(lambda: answers(http_port), 30.0)
+        await until(lambda: answers(http_port), 60.0)
         phone = Phone(Account("127.0.0.1", sip_port, "nobody", "nothing"))
         await phone.open()
         with pytest.raises(CallRefusedError) as refused:
@@ -73,7 +73,7 @@ async def test_bridge_that_cannot_load_says_so_and_stops_when_told() -> None:
         phone.close()
         assert refused.value.status == 503
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(process.wait, 20) == 0
+        assert await asyncio.to_thread(process.wait, 60) == 0
     finally:
         process.kill()
         process.wait()

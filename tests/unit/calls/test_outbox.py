@@ -53,7 +53,7 @@ async def test_batches_keep_their_order() -> None:
     for number in range(7):
         outbox.offer(number)
     outbox.start()
-    await outbox.close(5.0)
+    await outbox.close(30.0)
     assert far.batches == [[0, 1, 2], [3, 4, 5], [6]]
     assert far.lost == 0
 
@@ -64,7 +64,7 @@ async def test_throttled_batch_is_tried_again_before_what_came_later() -> None:
     for number in range(4):
         outbox.offer(number)
     outbox.start()
-    await outbox.close(5.0)
+    await outbox.close(30.0)
     assert far.batches == [[0, 1, 2]] * 3 + [[3]]
 
 
@@ -74,7 +74,7 @@ async def test_item_that_is_refused_for_good_does_not_hold_up_the_rest() -> None
     for number in range(4):
         outbox.offer(number)
     outbox.start()
-    await outbox.close(5.0)
+    await outbox.close(30.0)
     assert far.batches == [[0, 1, 2], [0], [1], [2], [3]]
     assert far.lost == 1
 
@@ -84,7 +84,7 @@ async def test_missing_permission_is_waited_for() -> None:
     outbox = far.outbox()
     outbox.offer(1)
     outbox.start()
-    await outbox.close(5.0)
+    await outbox.close(30.0)
     assert far.batches == [[1]] * 4
     assert far.lost == 0
 
@@ -95,7 +95,7 @@ async def test_full_outbox_gives_up_the_oldest_and_counts_it() -> None:
     for number in range(5):
         outbox.offer(number)
     outbox.start()
-    await outbox.close(5.0)
+    await outbox.close(30.0)
     assert far.batches == [[3, 4]]
     assert far.lost == 3
 
@@ -121,7 +121,7 @@ async def test_only_the_last_state_of_a_record_is_written() -> None:
     for codec in (None, "PCMU"):
         records.put(CallRecord("r", "app", "c", "b", "udp:1", "+1", "+2", MIDNIGHT, codec=codec))
     records.start()
-    await records.close(5.0)
+    await records.close(30.0)
     assert [record.codec for record in written] == ["PCMU"]
 
 
@@ -150,7 +150,7 @@ async def test_single_refused_event_is_published_again() -> None:
         events.emit(kind, "app", 1, {"id": "r"})
     events.start()
     await asyncio.sleep(0)
-    await events.close(5.0)
+    await events.close(30.0)
     assert deployment.events.published == [
         ["sip.call.received", "sip.call.answered", "sip.call.ended"],
         ["sip.call.answered"],

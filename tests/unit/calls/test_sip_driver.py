@@ -88,7 +88,7 @@ async def test_timers_of_the_endpoint_run() -> None:
     driven.driver.pump()
     driven.driver.reject(call_of(driven.events[0]), 486)
     # Timer G repeats the final response after 500 ms without an ACK (RFC 3261 section 17.2.1).
-    await until(lambda: driven.wire.sent.count(b"SIP/2.0 486 Busy Here") == 2, 3.0)
+    await until(lambda: driven.wire.sent.count(b"SIP/2.0 486 Busy Here") == 2)
     driven.driver.stop()
 
 
