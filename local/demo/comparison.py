@@ -22,7 +22,7 @@ SHORTEST_DELAY = 0.1
 WINDOW = SAMPLE_RATE
 """Samples in which one delay is measured."""
 STEP = WINDOW // 2
-DRIFT = SAMPLE_RATE // 10
+DRIFT = SAMPLE_RATE // 4
 """Samples by which the delay may differ from window to window."""
 SILENCE_DBFS = -50.0
 FRAME = 256
