@@ -29,11 +29,12 @@ class SippRun:
     """One run of one scenario."""
 
     scenario: str
-    """The file's name in `tests/interop/sipp`, without `.xml`."""
+    """The file's name in `directory`, without `.xml`."""
     host: str
     port: int
     number: str
     """The called number: the Request-URI's user part."""
+    directory: Path = SCENARIOS
     transport: str = "u1"
     """As SIPp has it: `u1` UDP, `t1` TCP with one connection, `tn` TCP with one connection a call."""
     calls: int = 1
@@ -115,7 +116,7 @@ def command(run: SippRun, directory: Path) -> list[str]:
     """The command line of a run whose files go to `directory`."""
     source = run.source or run.host
     target = f"[{run.host}]:{run.port}" if ":" in run.host else f"{run.host}:{run.port}"
-    words = [*run.prefix, "sipp", target, "-sf", str(SCENARIOS / f"{run.scenario}.xml")]
+    words = [*run.prefix, "sipp", target, "-sf", str(run.directory / f"{run.scenario}.xml")]
     words += ["-s", run.number, "-t", run.transport, "-i", source, "-mi", source]
     words += [
         "-mp",
