@@ -32,8 +32,8 @@ from trunking.settings import RuleSettings, TrunkSettings
 from trunking.trunk import Trunk
 
 SOURCE_ROOTS = tuple(ROOT / name for name in ("layers/trunking", "functions", "bridge_container", "."))
-READY_SECONDS = 30.0
-STOP_SECONDS = 15.0
+READY_SECONDS = 90.0
+STOP_SECONDS = 45.0
 
 NUMBER = "+15551230001"
 """Of the trunk that trusts 127.0.0.1 and ::1; leads to the call `default:front-desk`."""
