@@ -22,7 +22,7 @@ PTIME = 20
 HEADER = struct.Struct("!BBHII")
 LONGEST_PACKET = 4096
 RECEIVE_BUFFER = 1 << 22
-_HOST = "127.0.0.1"
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what to send to, not to listen on
 
 Address = tuple[str, int]
 
@@ -30,8 +30,11 @@ Address = tuple[str, int]
 class ExternalAudioSocket:
     """The process's end of all external legs."""
 
-    def __init__(self, engine: MediaEngine) -> None:
+    def __init__(self, engine: MediaEngine, engine_host: str = "127.0.0.1") -> None:
+        """`engine_host` is where the engine's RTP sockets listen; ours listens on loopback alone."""
         self._engine = engine
+        self._engine_host = _WILDCARDS.get(engine_host, engine_host)
+        self._host = "::1" if ":" in self._engine_host else "127.0.0.1"
         self._socket: socket.socket | None = None
         self._legs: dict[Address, ExternalLeg] = {}
 
@@ -41,13 +44,13 @@ class ExternalAudioSocket:
         """A leg in `room`; `receive` gets what the room sends it, 20 ms at a time. Raises `MediaError`."""
         port = self._listen()
         address = await self._engine.open_phone_leg(leg_id, room)
-        leg = ExternalLeg(self, leg_id, (_HOST, address.port), receive)
+        leg = ExternalLeg(self, leg_id, (self._engine_host, address.port), receive)
         self._legs[leg.address] = leg
         opened = False
         try:
             codec = Codec("L16", PAYLOAD_TYPE, sample_rate)
             await self._engine.configure_phone_leg(
-                leg_id, PhoneLegParameters(codec, _HOST, port, ptime=PTIME)
+                leg_id, PhoneLegParameters(codec, self._host, port, ptime=PTIME)
             )
             await self._engine.join_room(leg_id, name)
             opened = True
@@ -80,10 +83,11 @@ class ExternalAudioSocket:
 
     def _listen(self) -> int:
         if self._socket is None:
-            opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+            opened = socket.socket(family, socket.SOCK_DGRAM)
             opened.setblocking(False)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-            opened.bind((_HOST, 0))
+            opened.bind((self._host, 0))
             asyncio.get_running_loop().add_reader(opened, self._read)
             self._socket = opened
         port: int = self._socket.getsockname()[1]
@@ -97,7 +101,7 @@ class ExternalAudioSocket:
                 return
             except ConnectionError:
                 continue
-            leg = self._legs.get(address)
+            leg = self._legs.get(address[:2])
             # RFC 5761 section 4 tells RTCP apart, should it come here.
             if leg is not None and len(packet) > HEADER.size and packet[1] & 0x7F == PAYLOAD_TYPE:
                 leg.receive(np.frombuffer(packet, ">i2", offset=HEADER.size).astype(np.int16).tobytes())

@@ -32,6 +32,6 @@ def _build_stream(settings: BridgeSettings, media: MediaEngine, deployment: Depl
     chosen = StreamSettings(
         settings.stream_join_seconds, settings.stream_reconnect_seconds, settings.stream_sample_rate
     )
-    stream = StreamPlatform(media, find_application, ExternalAudioSocket(media), chosen)
+    stream = StreamPlatform(media, find_application, ExternalAudioSocket(media, settings.rtp_host), chosen)
     platforms: dict[str, CallPlatform] = {"stream": stream, "embedded": EmbeddedPlatform(media)}
     return PlatformChoice(media, "stream", platforms, secrets.find)
