@@ -10,6 +10,7 @@ import pytest
 from bridge.adapters.external_audio import ExternalAudioSocket
 from bridge.adapters.media_engine import TickMediaEngine
 from bridge.adapters.media_settings import MediaSettings
+from bridge.adapters.media_worker_pool import WorkerPoolMediaEngine
 from tests.integration.stream.conftest import until
 from tests.integration.stream.tones import share, tone
 
@@ -17,7 +18,19 @@ from tests.integration.stream.tones import share, tone
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::"])
 @pytest.mark.parametrize("rate", [8000, 16000])
 async def test_two_external_legs_hear_each_other(host: str, rate: int) -> None:
-    engine = TickMediaEngine(MediaSettings(bind_host=host, advertised_host="192.0.2.1", load_limit=100.0))
+    await _hear_each_other(
+        TickMediaEngine(MediaSettings(bind_host=host, advertised_host="192.0.2.1", load_limit=100.0)),
+        host,
+        rate,
+    )
+
+
+async def test_engine_may_live_in_worker_processes() -> None:
+    settings = MediaSettings(workers=1, load_limit=100.0)
+    await _hear_each_other(WorkerPoolMediaEngine(settings), settings.bind_host, 8000)
+
+
+async def _hear_each_other(engine: TickMediaEngine | WorkerPoolMediaEngine, host: str, rate: int) -> None:
     await engine.start()
     carrier = ExternalAudioSocket(engine, host)
     heard: list[bytes] = []
