@@ -13,9 +13,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest import mock
 
 import aiohttp
 import numpy as np
+from aioice.ice import get_host_addresses
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
@@ -92,7 +94,9 @@ class AiortcParticipant:
 
         self._connection.on("connectionstatechange", changed)
         self._connection.addTrack(self._microphone)
-        await self._connection.setLocalDescription(await self._connection.createOffer())
+        # Aioice leaves loopback out, which is all that a machine without a network has.
+        with mock.patch("aioice.ice.get_host_addresses", _addresses_with_loopback):
+            await self._connection.setLocalDescription(await self._connection.createOffer())
         address = URL(call_url)
         target = address.with_query(None).joinpath("participants").update_query(name=name, **address.query)
         headers = {"Content-Type": "application/sdp"}
@@ -141,6 +145,10 @@ class AiortcParticipant:
             self._offsets.append(time.time() - self._samples_heard / SAMPLE_RATE)
             self._samples_heard += len(samples)
             self._heard.append(samples)
+
+
+def _addresses_with_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    return [*get_host_addresses(use_ipv4, use_ipv6), *(["127.0.0.1"] if use_ipv4 else [])]
 
 
 @asynccontextmanager

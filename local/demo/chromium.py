@@ -25,7 +25,7 @@ import aiohttp
 from local import process_end
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-START_TIMEOUT = 30.0
+START_TIMEOUT = 60.0
 POLL_INTERVAL = 0.05
 FLAGS = (
     "--headless=new",
@@ -110,7 +110,7 @@ class Page:
             raise BrowserError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    async def wait_for(self, expression: str, timeout: float = 15.0) -> None:  # noqa: ASYNC109 - says what was waited for
+    async def wait_for(self, expression: str, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - says what was waited for
         """Return once the expression is true; raises `BrowserError` when that takes too long."""
         deadline = asyncio.get_running_loop().time() + timeout
         while asyncio.get_running_loop().time() < deadline:

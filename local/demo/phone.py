@@ -81,7 +81,7 @@ class Phone(asyncio.DatagramProtocol):
         self._port: int = self._transport.get_extra_info("sockname")[1]
         self._rtp_port = await self.rtp.open(self._local_host)
 
-    async def call(self, number: str, timeout: float = 10.0) -> Answered:  # noqa: ASYNC109 - a phone's own patience
+    async def call(self, number: str, timeout: float = 30.0) -> Answered:  # noqa: ASYNC109 - a phone's own patience
         """Call a number and wait for the answer. Raises `CallRefusedError`, or TimeoutError."""
         loop = asyncio.get_running_loop()
         began = loop.time()

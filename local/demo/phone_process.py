@@ -30,7 +30,7 @@ class PhoneProgram:
     async def hear(self, event: str) -> dict[str, Any]:
         """Its next report, which has to be of this event; raises `DemonstrationFailedError` otherwise."""
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), 20)
+        line = await asyncio.wait_for(self._process.stdout.readline(), 60)
         report: dict[str, Any] = json.loads(line) if line else {"event": "failed", "why": "the phone ended"}
         if report["event"] != event:
             raise DemonstrationFailedError(f"the phone's call failed: {report.get('why', report['event'])}")
