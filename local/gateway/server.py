@@ -36,7 +36,7 @@ class Gateway:
         self._functions = functions
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="function")
         self._application = web.Application(client_max_size=BODY_LIMIT)
-        self._application.router.add_route("*", "/{path:.*}", self._handle)
+        self._application.router.add_route("*", r"/{path:[\s\S]*}", self._handle)
         self._runner = web.AppRunner(
             self._application, access_log=None, max_field_size=HEADER_LIMIT, shutdown_timeout=1.0
         )
