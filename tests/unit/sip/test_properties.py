@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.sip.crypto_attribute import CryptoAttribute
@@ -24,6 +24,9 @@ from bridge.sip.via import Via
 from tests.support.sip.bench import TCP, Bench
 from tests.support.sip.caller import OFFER, Caller
 from tests.unit.sip.test_offer_answer import local
+
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 
 TOKENS = st.text("abcXYZ019-.!%*_+`'~", min_size=1, max_size=20)
 VALUES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=60).map(
@@ -55,6 +58,7 @@ def messages(draw: st.DrawFn) -> SipMessage:
     return SipResponse(draw(st.integers(100, 699)), draw(VALUES), headers, body)
 
 
+@CALM
 @given(messages())
 def test_messages_print_what_they_were_parsed_from(message: SipMessage) -> None:
     again = parse_datagram(message.serialise())
@@ -62,11 +66,13 @@ def test_messages_print_what_they_were_parsed_from(message: SipMessage) -> None:
     assert again.serialise() == message.serialise()
 
 
+@CALM
 @given(URIS)
 def test_uris_both_ways(uri: SipUri) -> None:
     assert parse_uri(str(uri)) == uri
 
 
+@CALM
 @given(
     URIS,
     st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs", "Cn", "Co", "Cf"))),
@@ -77,6 +83,7 @@ def test_addresses_both_ways(uri: SipUri, name: str, parameters: tuple[tuple[str
     assert NameAddress.parse(str(address)) == address
 
 
+@CALM
 @given(TOKENS, HOSTS, PORTS, PARAMETERS)
 def test_via_both_ways(
     transport: str, host: str, port: int | None, parameters: tuple[tuple[str, str | None], ...]
@@ -85,6 +92,7 @@ def test_via_both_ways(
     assert Via.parse(str(via)) == via
 
 
+@CALM
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs", "Cn", "Co", "Cf"))))
 def test_quoting_both_ways(text: str) -> None:
     assert unquote(quote(text)) == text
@@ -122,7 +130,7 @@ def spoiled(draw: st.DrawFn) -> bytes:
     return invite[:start] + draw(MIXTURES) + invite[end:]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(CALM, max_examples=300)
 @given(spoiled())
 def test_no_input_raises_anything_but_the_documented_error(data: bytes) -> None:
     with suppress(RemoteProtocolError):
@@ -134,7 +142,7 @@ def test_no_input_raises_anything_but_the_documented_error(data: bytes) -> None:
     bench.advance(100)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(CALM, max_examples=200)
 @given(st.one_of(st.text(max_size=200), MIXTURES.map(lambda data: data.decode("latin-1"))))
 def test_no_text_breaks_a_value(text: str) -> None:
     for parse in (parse_uri, NameAddress.parse, Via.parse, Credentials.parse):
@@ -143,7 +151,7 @@ def test_no_text_breaks_a_value(text: str) -> None:
     CryptoAttribute.parse(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(CALM, max_examples=200)
 @given(st.integers(0, len(OFFER)), st.integers(0, 40), MIXTURES)
 def test_every_offer_has_an_answer_or_a_refusal(start: int, length: int, mixture: bytes) -> None:
     offer = OFFER[:start] + mixture + OFFER[start + length :]
