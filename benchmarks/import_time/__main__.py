@@ -16,7 +16,7 @@ import sys
 from local.aws.template import load_template
 from tests.support.control_plane import ROOT
 
-RUNS = 5
+RUNS = 3
 _PROBE = """
 import json, sys, time
 import boto3
@@ -71,6 +71,8 @@ def main() -> None:
         **os.environ,
         "PYTHONPATH": f"{ROOT / 'layers/trunking'}:{ROOT / 'functions'}",
         "TRUNKLINE_TABLE": "table",
+        # As in Lambda, so that tracing is on.
+        "LAMBDA_TASK_ROOT": "/var/task",
         "POWERTOOLS_METRICS_NAMESPACE": "Trunkline",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
