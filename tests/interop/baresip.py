@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 MODULES = Path("/usr/lib/baresip/modules")
-_START_SECONDS = 10.0
+_START_SECONDS = 40.0
 _TONE_SECONDS = 20
 _CODEC_RATES = {"PCMU": 8000, "PCMA": 8000, "G722": 16000, "opus": 48000}
 
@@ -65,7 +65,7 @@ class BaresipPhone:
         self._token += 1
         message = json.dumps({"command": name, "params": parameters, "token": str(self._token)}).encode()
         self._control.sendall(b"%d:%s," % (len(message), message))
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while True:
             answer = self._next(deadline)
             if answer.get("response") and answer.get("token") == str(self._token):
@@ -73,7 +73,7 @@ class BaresipPhone:
                 return str(answer.get("data", ""))
             self.events.append(answer)
 
-    def wait_for(self, kind: str, seconds: float = 10.0) -> Mapping[str, Any]:
+    def wait_for(self, kind: str, seconds: float = 40.0) -> Mapping[str, Any]:
         """The next event of this type, or one that came already; raises AssertionError."""
         deadline = time.monotonic() + seconds
         while True:

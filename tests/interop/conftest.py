@@ -54,11 +54,11 @@ def sipp() -> None:
 def impatient_bridge(
     world: CarrierWorld, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningBridge]:
-    """Ends calls whose media stays away for two seconds, offers MD5 alone as old peers need it, and asks for
+    """Ends calls whose media stays away for four seconds, offers MD5 alone as old peers need it, and asks for
     PINs before it answers."""
     settings = {
-        "MEDIA_INITIAL_SECONDS": "2",
-        "MEDIA_RUNNING_SECONDS": "2",
+        "MEDIA_INITIAL_SECONDS": "4",
+        "MEDIA_RUNNING_SECONDS": "4",
         "DIGEST_ALGORITHMS": "MD5",
         "PROMPTS": "early",
     }

@@ -71,7 +71,7 @@ class PjsipPhone:
         self.tell(line)
         self.wait_for("done")
 
-    def wait_for(self, kind: str, seconds: float = 10.0, **details: object) -> Mapping[str, Any]:
+    def wait_for(self, kind: str, seconds: float = 40.0, **details: object) -> Mapping[str, Any]:
         """The next event of this type with these details; raises AssertionError."""
         deadline = time.monotonic() + seconds
         while True:

@@ -50,7 +50,7 @@ class SippRun:
     """Messages lost on purpose, in both directions."""
     source: str = ""
     """Address to call from; empty: the target's."""
-    timeout_seconds: int = 30
+    timeout_seconds: int = 60
     keys: Mapping[str, str] = field(default_factory=dict)
     """Words of the scenario: `[name]`."""
     prefix: Sequence[str] = ()

@@ -45,7 +45,7 @@ def record_of(world: CarrierWorld, caller: str) -> CallRecord:
         found[:] = [record for record in world.records() if record.caller_number == caller][:1]
         return bool(found) and found[0].ended_at is not None
 
-    wait_until(is_there, 5, "no record of the ended call")
+    wait_until(is_there, 30, "no record of the ended call")
     return found[0]
 
 

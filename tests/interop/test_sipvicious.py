@@ -50,7 +50,7 @@ def exposed_bridge(exposed_world: CarrierWorld, tmp_path: Path) -> Iterator[Runn
         yield bridge
 
 
-def scan(tool: str, bridge: RunningBridge, directory: Path, *words: str, seconds: float = 8.0) -> str:
+def scan(tool: str, bridge: RunningBridge, directory: Path, *words: str, seconds: float = 60.0) -> str:
     """What the tool printed; svcrack never gives up by itself and is ended."""
     if importlib.util.find_spec("sipvicious") is None:
         pytest.skip("SIPVicious is not installed: pip install sipvicious")
@@ -125,19 +125,8 @@ def test_svcrack_is_shunned_before_it_comes_to_the_password(
     others = threading.Thread(target=carrier_calls)
     others.start()
     username = exposed_world.digest_trunk.username
-    printed = scan(
-        "svcrack",
-        exposed_bridge,
-        tmp_path,
-        "-m",
-        "INVITE",
-        "-u",
-        username,
-        "-e",
-        DIGEST_NUMBER,
-        "-d",
-        guesses,
-    )
+    words = ("-m", "INVITE", "-u", username, "-e", DIGEST_NUMBER, "-d", guesses)
+    printed = scan("svcrack", exposed_bridge, tmp_path, *words, seconds=10)
     others.join()
     assert PASSWORD not in printed
     assert refused(exposed_bridge, "shunned") > 0
