@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SCENARIOS = Path(__file__).parent / "sipp"
+_PORT_TAKEN = 254
+"""SIPp's exit code -2: it could not bind a socket."""
+_ATTEMPTS = 5
 _TRACE_LIMIT = 12_000
 """Characters of the message trace that a failure shows."""
 
@@ -92,11 +95,16 @@ def sipp_missing() -> str:
 
 def run_sipp(run: SippRun) -> SippOutcome:
     """Run to the end. Raises `SippFailedError` when a call failed or the time was up."""
-    with tempfile.TemporaryDirectory(prefix="trunkline-sipp-") as directory:
-        return _run_in(run, Path(directory))
+    for _ in range(_ATTEMPTS):
+        with tempfile.TemporaryDirectory(prefix="trunkline-sipp-") as directory:
+            outcome = _run_in(run, Path(directory))
+            if outcome is not None:
+                return outcome
+    raise SippFailedError(f"SIPp found no free media ports in {_ATTEMPTS} attempts")
 
 
-def _run_in(run: SippRun, directory: Path) -> SippOutcome:
+def _run_in(run: SippRun, directory: Path) -> SippOutcome | None:
+    """None when somebody else has taken one of the four media ports that were free a moment ago."""
     completed = subprocess.run(
         command(run, directory),
         cwd=directory,
@@ -106,6 +114,8 @@ def _run_in(run: SippRun, directory: Path) -> SippOutcome:
         timeout=run.timeout_seconds + 30,
         check=False,
     )
+    if completed.returncode == _PORT_TAKEN:
+        return None
     outcome = _outcome(directory)
     if completed.returncode != 0 or outcome is None or outcome.failed or outcome.successful < run.calls:
         raise SippFailedError(_report(run, directory, completed, outcome))
