@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bridge.calls.sip_call import call_subject
-from tests.support.control_plane import ROOT, ServedControlPlane, http_event
+from tests.support.control_plane import ROOT, SIP, ServedControlPlane, http_event
 from tests.support.event_schemas import check_detail, schemas
 from trunking.aws.changes import read_changes
 from trunking.call_record import CallRecord
@@ -136,7 +136,12 @@ def test_sample_of_each_function(served: ServedControlPlane, path: Path) -> None
         http = event["requestContext"]["http"]
         body = json.loads(event["body"]) if "body" in event else None
         real = http_event(http["method"], http["path"], application=served.application, body=body)
-        assert handler(real, None)["statusCode"] in (200, 201)
+        made = handler(real, None)
+        assert made["statusCode"] in (200, 201)
+        if path.stem == "trunks_api":
+            trunk_id = json.loads(made["body"])["sip_trunk"]["id"]
+            removal = http_event("DELETE", f"{SIP}/inbound_trunks/{trunk_id}", application=served.application)
+            assert handler(removal, None)["statusCode"] == 200
 
 
 def test_every_function_has_a_sample() -> None:
