@@ -16,17 +16,20 @@ from tests.integration.stream.sdk_participant import RATE as SDK_RATE
 from tests.integration.stream.tones import share
 from trunking.termination import Termination
 
+JOIN_SECONDS = 3.5
+
 
 @pytest.fixture
 def settings() -> StreamSettings:
-    return StreamSettings(join_timeout=2.0, reconnect_timeout=1.5)
+    # Longer than 2 s: for so long the SDK may wait for its location look-up, which finds no network here.
+    return StreamSettings(join_timeout=JOIN_SECONDS, reconnect_timeout=1.5)
 
 
 async def _refusal(bridge: Bridge, call_id: str = "support") -> CallPlatformError:
     began = time.monotonic()
     with pytest.raises(CallPlatformError) as caught:
         await bridge.dial(call_id)
-    assert time.monotonic() - began < 4.0
+    assert time.monotonic() - began < JOIN_SECONDS + 2.0
     assert API_SECRET not in caught.value.detail
     return caught.value
 
@@ -78,7 +81,7 @@ async def test_silent_coordinator_gives_503_in_time(bridge: Bridge) -> None:
     bridge.stream.faults.silent = True
     error = await _refusal(bridge)
     assert error.termination is Termination.CALL_PLATFORM_UNAVAILABLE
-    assert "within 2 s" in error.detail
+    assert f"within {JOIN_SECONDS:g} s" in error.detail
 
 
 async def test_websocket_without_an_answer_gives_503_in_time(bridge: Bridge) -> None:
@@ -149,7 +152,7 @@ async def test_phone_is_ended_when_the_sfu_stays_away(bridge: Bridge) -> None:
 
 
 async def test_nothing_stays_in_the_call_when_the_caller_gives_up(bridge: Bridge) -> None:
-    bridge.stream.faults.delay = 0.8
+    bridge.stream.faults.delay = 1.5
     await _refusal(bridge)
     bridge.stream.faults.delay = 0.0
     await until(lambda: bridge.stream.sfu.participant_count("default:support") == 0)

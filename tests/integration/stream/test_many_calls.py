@@ -28,6 +28,7 @@ PATIENCE = 60.0
 """Seconds: all sides of fifty calls, the local Stream included, share this one process."""
 CALLS = 200
 BATCH = 10
+GROUP = 5
 TONES = (440.0, 1000.0)
 
 
@@ -68,7 +69,7 @@ async def _fifty_calls(bridge: Bridge) -> None:
     dialled: list[tuple[Phone, StreamParticipant]] = []
     while len(dialled) < AT_ONCE:
         first = len(dialled)
-        group = (bridge.dial(f"call-{n // 2}", TONES[n % 2], talk=False) for n in range(first, first + BATCH))
+        group = (bridge.dial(f"call-{n // 2}", TONES[n % 2], talk=False) for n in range(first, first + GROUP))
         dialled += await asyncio.gather(*group)
     assert bridge.platform.participants == AT_ONCE
     phones = [phone for phone, _ in dialled]

@@ -70,7 +70,7 @@ def process(
     account = account_of(serving_stream, "local", API_SECRET)
     put_account(world.deployment, world.application.application_id, account)
     directory = tmp_path_factory.mktemp("bridge")
-    with running_bridge(world, directory, {"PLATFORM": "stream", "STREAM_JOIN_SECONDS": "3"}) as running:
+    with running_bridge(world, directory, {"PLATFORM": "stream", "STREAM_JOIN_SECONDS": "4"}) as running:
         yield running
 
 
