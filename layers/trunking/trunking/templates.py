@@ -1,16 +1,18 @@
 """Templates of routing rules: `{{name}}` in ids and custom data, checked when saved, rendered per call.
 
 Text with plain variables and nothing else: no expressions, filters, loops or attributes exist in the
-language, so that none has to be forbidden. Pure; imports the domain's values only.
+language, so that none has to be forbidden. Checked here, rendered by Jinja2 in `template_compilation`. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from trunking.template_compilation import TEXT, render_shape
 
 VARIABLES: Mapping[str, str] = {
     "uuid": "a new UUID, one per SIP call",
@@ -60,6 +62,11 @@ class Variable:
     name: str
     header: str | None = None
 
+    @property
+    def canonical(self) -> str:
+        """The variable's name as Jinja2 reads it."""
+        return self.name if self.header is None else f"sip_headers.{self.header}"
+
 
 @dataclass(frozen=True, slots=True)
 class TemplateValues:
@@ -82,16 +89,33 @@ class Template:
 
     def render(self, values: TemplateValues) -> str:
         """The text for custom data: control characters dropped, a missing header is empty."""
-        return "".join(part if isinstance(part, str) else _text_value(part, values) for part in self.parts)
+        return self._render(values, _text_value)
 
     def render_identifier(self, values: TemplateValues) -> str:
         """The text for an id: whatever an id cannot hold becomes `_`, a number loses its `+`.
 
         Raises MissingHeaderError: an id that lacks a part would be somebody else's id.
         """
-        return "".join(
-            part if isinstance(part, str) else _identifier_value(part, values) for part in self.parts
-        )
+        return self._render(values, _identifier_value)
+
+    def _render(self, values: TemplateValues, prepare: Callable[[Variable, TemplateValues], str]) -> str:
+        texts: list[str] = []
+        shape: list[str] = []
+        variables: dict[str, str] = {}
+        sip_headers: dict[str, str] = {}
+        for part in self.parts:
+            if isinstance(part, str):
+                texts.append(part)
+                shape.append(TEXT)
+                continue
+            shape.append(part.canonical)
+            if part.header is None:
+                variables[part.name] = prepare(part, values)
+            else:
+                sip_headers[part.header] = prepare(part, values)
+        if len(texts) == len(shape):
+            return "".join(texts)
+        return render_shape(shape, texts, variables, sip_headers)
 
 
 @lru_cache(maxsize=8192)

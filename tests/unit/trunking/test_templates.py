@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trunking import template_compilation
 from trunking.call import CALL_ID_PATTERN
 from trunking.templates import (
     VARIABLES,
@@ -195,3 +196,19 @@ def test_rendered_ids_hold_only_what_ids_may(value: str) -> None:
     values = TemplateValues({"caller_name": value}, {"x_a": value})
     rendered = parse_template("u-{{caller_name}}-{{sip_headers.x_a}}").render_identifier(values)
     assert len(rendered) > 255 or USER_ID_PATTERN.fullmatch(rendered)
+
+
+def test_what_users_and_callers_write_is_never_an_expression() -> None:
+    values = TemplateValues(
+        {"uuid": "{{7*7}}", "caller_name": "{% for x in y %}"}, {"x_a": "{{ ''.__class__ }}"}
+    )
+    template = parse_template("{% raw %}{# kept #} {{uuid}} {{caller_name}} {{sip_headers.x_a}}\n")
+    assert template.render(values) == "{% raw %}{# kept #} {{7*7}} {% for x in y %} {{ ''.__class__ }}\n"
+
+
+def test_templates_of_one_shape_are_compiled_once() -> None:
+    values = TemplateValues({"uuid": "u"}, {})
+    before = template_compilation._compiled.cache_info().misses
+    rendered = [parse_template(f"ward-{number}-{{{{uuid}}}}-x").render(values) for number in range(100)]
+    assert rendered == [f"ward-{number}-u-x" for number in range(100)]
+    assert template_compilation._compiled.cache_info().misses - before <= 1
