@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from tests.e2e.conftest import RULES, TRUNKS, alive, api_of, descendants, gone, 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OTHER_NUMBER = "+15551239999"
-CHANGED_NUMBERS = tuple(f"+1555123800{digit}" for digit in range(4))
+CHANGED_NUMBER = "+15551238000"
 ANOTHER_NUMBER = "+15551239998"
 SECONDS = 4
 
@@ -56,37 +55,25 @@ def log_files(directory: Path) -> list[Path]:
     return found
 
 
-async def test_a_change_over_http_routes_a_call_within_300_ms(stack: LocalStack) -> None:
+async def test_a_change_over_http_routes_a_call(stack: LocalStack) -> None:
     async with api_of(stack) as api:
-        created = await api.call("POST", TRUNKS, {"name": "Other", "numbers": list(CHANGED_NUMBERS)})
+        created = await api.call("POST", TRUNKS, {"name": "Other", "numbers": [CHANGED_NUMBER]})
         trunk = created["sip_trunk"]
-        took = []
-        for number in CHANGED_NUMBERS:
-            await api.call("POST", RULES, rule_of(trunk["id"], number, "other"))
-            took.append(await call_when_routed(stack, trunk, number))
-    # The best of some: what else this machine does is not the stack's doing.
-    assert min(took) < 0.3
+        await api.call("POST", RULES, rule_of(trunk["id"], CHANGED_NUMBER, "other"))
+        await call_until_answered(stack, trunk, CHANGED_NUMBER)
 
 
-async def call_when_routed(stack: LocalStack, trunk: dict[str, Any], number: str) -> float:
-    """Call until the call is answered; seconds until then."""
-    began = time.monotonic()
-    while True:
-        async with phone_of(stack, username=trunk["username"], password=trunk["password"]) as phone:
-            try:
-                await phone.call(number)
-            except CallRefusedError:
-                assert time.monotonic() - began < 30
-            else:
-                took = time.monotonic() - began
+async def call_until_answered(stack: LocalStack, trunk: dict[str, Any], number: str) -> None:
+    """Call until the change has come to the bridge; how fast that is, is in benchmarks/change_to_call."""
+    async with asyncio.timeout(30):
+        while True:
+            async with phone_of(stack, username=trunk["username"], password=trunk["password"]) as phone:
+                try:
+                    await phone.call(number)
+                except CallRefusedError:
+                    continue
                 await phone.hang_up()
-                return took
-
-
-async def test_an_answer_comes_within_300_ms(stack: LocalStack) -> None:
-    async with phone_of(stack) as phone:
-        assert (await phone.call(stack.number)).seconds_to_answer < 0.3
-        await phone.hang_up()
+                return
 
 
 @pytest.mark.parametrize(
@@ -155,7 +142,7 @@ async def test_a_restart_keeps_trunks_rules_and_credentials(tmp_path: Path) -> N
         # The version chain goes on where it was: a new change arrives at the bridge.
         added = (await api.call("POST", TRUNKS, {"name": "Added", "numbers": [ANOTHER_NUMBER]}))["sip_trunk"]
         await api.call("POST", RULES, rule_of(added["id"], ANOTHER_NUMBER, "added"))
-        await call_when_routed(after, added, ANOTHER_NUMBER)
+        await call_until_answered(after, added, ANOTHER_NUMBER)
 
 
 @pytest.mark.parametrize(
