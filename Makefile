@@ -1,7 +1,9 @@
 # Trunkline. `make help` lists the targets; `make run` and `make test` do everything, their own set-up included.
 # ARGS passes options on: make run ARGS="--sip-port 5080", make test ARGS="tests/unit -k digest".
 
+# PROCESSES=0 runs the tests one after the other.
 ARGS ?=
+PROCESSES ?= 2
 SET_UP := local/setup/set_up.sh
 BIN := .venv/bin
 export PYTHONPATH := layers/trunking:functions:bridge_container:.
@@ -25,7 +27,7 @@ stop: ## Stop a stack that `make run` started elsewhere
 
 test: ## Run all the tests that need nothing but this machine
 	@$(SET_UP) test
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 check: ## Linters, strict types, and the template's checks
 	@$(SET_UP) test
