@@ -47,6 +47,7 @@ from trunking.aws.bridges import Bridges
 from trunking.aws.call_records import CallRecords
 from trunking.aws.deployment import Deployment
 from trunking.bridge_status import BridgeStatus
+from trunking.template_compilation import prepare_rendering
 from trunking.termination import Termination
 
 logger = logging.getLogger("bridge")
@@ -116,6 +117,7 @@ class Bridge:
         self.http_address = ("", 0)
 
     def _build_control(self, loop: asyncio.AbstractEventLoop) -> CallControl:
+        prepare_rendering()
         settings = self.settings
         ports = CallPorts(
             signalling=self.driver,

@@ -29,6 +29,11 @@ def render_shape(
     return _compiled(tuple(shape)).render(values)
 
 
+def prepare_rendering() -> None:
+    """Import Jinja2 now rather than at the first call, for programs that must not stop for 0.1 s then."""
+    _environment()
+
+
 @lru_cache(maxsize=1024)
 def _compiled(shape: tuple[str, ...]) -> Template:
     source: list[str] = []
