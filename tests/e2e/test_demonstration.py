@@ -14,7 +14,7 @@ from local.demo.timeline import Timeline
 from local.ready_file import LocalStack
 
 CALLS = 3
-"""Audio in real time suffers from whatever else the machine does; one good call shows that the way is whole."""
+"""Audio in real time suffers from what else the machine does; one good call shows that the way is whole."""
 MAX_DELAY_SECONDS = 0.25
 """The target is 120 ms on an idle machine; this one may run other tests beside."""
 
