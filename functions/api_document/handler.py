@@ -11,22 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from trunking.http.api import Api
+from trunking.http.api_errors import method_not_allowed
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
-_nothing = Api(())
+METHODS = ("GET", "HEAD")
+_unknown = Api(())
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one request."""
-    http = event["requestContext"]["http"]
-    if event.get("rawPath") == "/openapi.json" and http["method"] in ("GET", "HEAD"):
-        return {
-            "statusCode": 200,
-            "headers": {"content-type": "application/json", "cache-control": "public, max-age=300"},
-            "body": _document(),
-            "isBase64Encoded": False,
-        }
-    return _nothing(event, context)
+    if event.get("rawPath") != "/openapi.json":
+        return _unknown(event, context)
+    method = event["requestContext"]["http"]["method"]
+    if method not in METHODS:
+        return _unknown.refuse(event, method_not_allowed(method, METHODS))
+    return {
+        "statusCode": 200,
+        "headers": {"content-type": "application/json", "cache-control": "public, max-age=300"},
+        "body": _document(),
+        "isBase64Encoded": False,
+    }
 
 
 @cache

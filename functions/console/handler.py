@@ -8,6 +8,6 @@ from console.pages import page_of
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Lambda: a payload-v2 event of `GET /console` or below."""
-    page = page_of(event["rawPath"])
+    """Lambda: a payload-v2 event of `/console` or below."""
+    page = page_of(event["requestContext"]["http"]["method"], event["rawPath"])
     return {"statusCode": page.status, "headers": page.headers, "body": page.body}

@@ -13,6 +13,8 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+TEXT = "text/plain; charset=utf-8"
+METHODS = ("GET", "HEAD")
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -34,11 +36,14 @@ class Page:
     body: str
 
 
-def page_of(path: str) -> Page:
-    """What the console has at a path: its page, one of its files, or 404."""
+def page_of(method: str, path: str) -> Page:
+    """What the console has at a path: its page, one of its files, or 404; 405 for what is no reading."""
     name = path.removeprefix("/console").strip("/") or "console.html"
     if name not in _names():
-        return Page(404, {**SECURITY_HEADERS, "content-type": "text/plain; charset=utf-8"}, "Not found\n")
+        return Page(404, {**SECURITY_HEADERS, "content-type": TEXT}, "Not found\n")
+    if method not in METHODS:
+        headers = {**SECURITY_HEADERS, "content-type": TEXT, "allow": ", ".join(METHODS)}
+        return Page(405, headers, "Method not allowed\n")
     headers = {
         **SECURITY_HEADERS,
         "content-type": TYPES[Path(name).suffix],

@@ -1,7 +1,7 @@
 """The HTTP API's routes, read from the translated template, and which of them takes a request.
 
-As API Gateway selects: a full match before one with variables, `{proxy+}` after those, `$default` last; and a
-route of the method itself before one of any method. Pure.
+As API Gateway selects: a full match before one with `{proxy+}`, `$default` last, and among several the most
+specific: part by part text before a variable, and then a route of the method itself before one of any. Pure.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Route:
         return found.groupdict() if found else None
 
     @property
-    def specificity(self) -> tuple[int, int, int, bool]:
+    def specificity(self) -> tuple[int, tuple[bool, ...], bool]:
         """The highest wins."""
         if self.path == "$default":
-            return (0, 0, 0, False)
-        greedy = "+}" in self.path
-        return (1, not greedy, -self.path.count("{"), self.method != "ANY")
+            return (0, (), False)
+        texts = tuple("{" not in part for part in self.path.split("/"))
+        return (1 if "+}" in self.path else 2, texts, self.method != "ANY")
 
     @property
     def _pattern(self) -> re.Pattern[str]:

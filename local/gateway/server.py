@@ -18,6 +18,8 @@ from local.gateway.routes import Route, select_route
 # Lambda takes 6 MB for a synchronous invocation, less than API Gateway's own 10 MB.
 BODY_LIMIT = 6 * 1024 * 1024
 HEADER_LIMIT = 10_240
+# Seconds that API Gateway waits for a function.
+INTEGRATION_TIMEOUT = 30.0
 WORKERS = 8
 
 
@@ -31,9 +33,15 @@ def gateway_error(status: int, message: str) -> HttpResponse:
 class Gateway:
     """Serves the routes by calling the functions on threads."""
 
-    def __init__(self, routes: Sequence[Route], functions: Mapping[str, Function]) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        functions: Mapping[str, Function],
+        integration_timeout: float = INTEGRATION_TIMEOUT,
+    ) -> None:
         self._routes = routes
         self._functions = functions
+        self._integration_timeout = integration_timeout
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="function")
         self._application = web.Application(client_max_size=BODY_LIMIT)
         self._application.router.add_route("*", r"/{path:[\s\S]*}", self._handle)
@@ -88,13 +96,17 @@ class Gateway:
         function = self._functions[route.function]
         event = event_of(request, route, path_variables)
         loop = asyncio.get_running_loop()
+        patience = min(function.timeout, self._integration_timeout)
         try:
             answer = await asyncio.wait_for(
-                loop.run_in_executor(self._workers, function.invoke, event), function.timeout
+                loop.run_in_executor(self._workers, function.invoke, event), patience
             )
             return response_of(answer)
         except TimeoutError:
-            print(f"{function.name} took more than {function.timeout:.0f} s", flush=True)
+            print(f"{function.name} took more than {patience:.0f} s", flush=True)
+            # Lambda ends the function and reports an error; or API Gateway waits no longer.
+            if patience == function.timeout:
+                return gateway_error(500, "Internal Server Error")
             return gateway_error(503, "Service Unavailable")
         except InvalidAnswerError as error:
             print(f"{function.name}: {error}", flush=True)

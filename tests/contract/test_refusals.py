@@ -107,7 +107,31 @@ def test_method_not_allowed(client: httpx.Client, method: str, path: str, allowe
     assert answer.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/inbound_trunks/a/b/c", "/calls/a/b"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_the_document_and_the_console_are_only_read(served: ServedControlPlane, method: str) -> None:
+    answer = httpx.request(method, f"{served.url}/openapi.json")
+    assert_error(answer, 405, 4)
+    assert answer.headers["allow"] == "GET, HEAD"
+    for path in ("/console", "/console/console.js"):
+        answer = httpx.request(method, f"{served.url}{path}")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/console", "/console/console.js"])
+def test_head_is_get_without_its_body(served: ServedControlPlane, path: str) -> None:
+    asked, got = httpx.head(f"{served.url}{path}"), httpx.get(f"{served.url}{path}")
+    assert (asked.status_code, got.status_code) == (200, 200)
+    assert asked.headers["content-length"] == got.headers["content-length"] == str(len(got.content))
+    assert asked.content == b""
+
+
+@pytest.mark.parametrize("path", ["/openapi.json/", "/openapi.jsonx", "/consoles", "/console/none.js"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_paths_beside_them_do_not_exist(served: ServedControlPlane, method: str, path: str) -> None:
+    assert httpx.request(method, f"{served.url}{path}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/inbound_trunks/", "/inbound_trunks/a/b/c", "/calls/a/b"])
 def test_unknown_path(client: httpx.Client, path: str) -> None:
     assert_error(client.get(path), 404, 16)
 

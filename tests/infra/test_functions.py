@@ -184,8 +184,20 @@ def test_unknown_paths_reach_a_function(template: Template) -> None:
 def test_routes_take_every_method_so_that_405_is_ours(template: Template) -> None:
     (api,) = template.of_type("AWS::ApiGatewayV2::Api").values()
     for path, methods in api["Body"]["paths"].items():
-        expected = {"get"} if path.startswith("/console") else {ANY_METHOD}
-        assert set(methods) == expected, path
+        assert set(methods) == {ANY_METHOD}, path
+
+
+def test_sample_events_name_the_route_that_api_gateway_selects(template: Template) -> None:
+    routes = read_routes(template)
+    events = [json.loads(path.read_text()) for path in sorted((PATH.parents[2] / "events").glob("*.json"))]
+    requests = [event for event in events if "requestContext" in event]
+    assert requests
+    for event in requests:
+        http = event["requestContext"]["http"]
+        selected = select_route(routes, http["method"], event["rawPath"])
+        assert selected is not None
+        assert event["routeKey"] == selected[0].key
+        assert (http["path"], event.get("pathParameters", {})) == (event["rawPath"], selected[1])
 
 
 def test_publisher_reads_the_stream_in_order_and_loses_nothing(template: Template) -> None:

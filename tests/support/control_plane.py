@@ -28,7 +28,7 @@ from trunking.aws.applications import ApplicationCredentials, create_application
 from trunking.aws.deployment import Deployment
 
 ROOT = Path(__file__).resolve().parents[2]
-API_FUNCTIONS = {"TrunksApi", "RulesApi", "SipApi", "CallsApi", "ApiDocument"}
+API_FUNCTIONS = {"TrunksApi", "RulesApi", "SipApi", "CallsApi", "ApiDocument", "Console"}
 SIP = "/api/v2/video/sip"
 _counter = itertools.count(1)
 

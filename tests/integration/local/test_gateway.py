@@ -72,7 +72,7 @@ async def test_a_request_reaches_the_handler_and_its_answer_comes_back(served: S
         ("/nowhere", 404, "Not Found"),
         ("/fail/1", 500, "Internal Server Error"),
         ("/nonsense/1", 500, "Internal Server Error"),
-        ("/never/1", 503, "Service Unavailable"),
+        ("/never/1", 500, "Internal Server Error"),
     ],
 )
 async def test_what_no_function_answers_has_api_gateways_shape(
@@ -80,6 +80,17 @@ async def test_what_no_function_answers_has_api_gateways_shape(
 ) -> None:
     async with served.client.get(path) as response:
         assert (response.status, await response.json()) == (status, {"message": message})
+
+
+async def test_a_function_that_outlasts_api_gateway_s_patience_is_503() -> None:
+    end = threading.Event()
+    functions = {"Never": Function("Never", lambda _, __: end.wait(), 128, 60.0)}
+    gateway = Gateway([Route("ANY", "/never", "Never")], functions, integration_timeout=0.05)
+    port = await gateway.start("127.0.0.1", 0)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client, client.get("/never") as response:
+        assert (response.status, await response.json()) == (503, {"message": "Service Unavailable"})
+    end.set()
+    await gateway.close()
 
 
 async def test_a_body_above_lambdas_limit_is_refused(served: Served) -> None:

@@ -15,7 +15,7 @@ FILES = sorted(path.name for path in ASSETS.iterdir())
 
 def test_the_console_itself() -> None:
     for path in ("/console", "/console/"):
-        answer = handler({"rawPath": path}, None)
+        answer = handler({"rawPath": path, "requestContext": {"http": {"method": "GET"}}}, None)
         assert answer["statusCode"] == 200
         assert answer["headers"]["content-type"].startswith("text/html")
         assert "<main" in answer["body"]
@@ -23,7 +23,7 @@ def test_the_console_itself() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_is_served_with_its_type(name: str) -> None:
-    page = page_of(f"/console/{name}")
+    page = page_of("GET", f"/console/{name}")
     assert page.status == 200
     assert page.body == (ASSETS / name).read_text()
     assert page.headers["content-type"].split(";")[0] in (
@@ -45,11 +45,17 @@ def test_every_file_is_served_with_its_type(name: str) -> None:
     ],
 )
 def test_nothing_else_is_served(path: str) -> None:
-    assert page_of(path).status == 404
+    assert page_of("GET", path).status == page_of("POST", path).status == 404
+
+
+def test_the_console_is_only_read() -> None:
+    assert page_of("HEAD", "/console").status == 200
+    page = page_of("POST", "/console")
+    assert (page.status, page.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_scripts_come_from_here_alone_and_nothing_is_inline() -> None:
-    policy = page_of("/console").headers["content-security-policy"]
+    policy = page_of("GET", "/console").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy

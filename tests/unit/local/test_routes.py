@@ -44,6 +44,31 @@ def test_the_most_specific_route_takes_the_request(
     assert (selected[0].function, selected[1]) == (function, variables)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "key"),
+    [
+        ("GET", "/pets/dog/1", "GET /pets/dog/1"),
+        ("GET", "/pets/dog/2", "GET /pets/dog/{id}"),
+        ("GET", "/pets/cat/4", "ANY /pets/{proxy+}"),
+        ("POST", "/test/5", "ANY /{proxy+}"),
+        ("GET", "/test/5", "GET /{proxy+}"),
+        ("POST", "/", "$default"),
+    ],
+)
+def test_a_longer_text_before_a_greedy_variable_is_more_specific(method: str, path: str, key: str) -> None:
+    routes = (
+        Route("ANY", "$default", "f"),
+        Route("GET", "/{proxy+}", "f"),
+        Route("ANY", "/{proxy+}", "f"),
+        Route("ANY", "/pets/{proxy+}", "f"),
+        Route("GET", "/pets/dog/{id}", "f"),
+        Route("GET", "/pets/dog/1", "f"),
+    )
+    selected = select_route(routes, method, path)
+    assert selected is not None
+    assert selected[0].key == key
+
+
 def test_without_a_default_route_nothing_takes_an_unknown_path() -> None:
     assert select_route(ROUTES[1:], "GET", "/nowhere") is None
 

@@ -21,11 +21,11 @@ from trunking.aws.deployment import Deployment, current_deployment
 from trunking.errors import TrunkingError
 from trunking.http.api_errors import (
     DOES_NOT_EXIST,
-    INPUT,
     INTERNAL,
     ApiError,
     api_error_of,
     invalid,
+    method_not_allowed,
 )
 from trunking.http.authentication import authenticate
 from trunking.http.body import read_body, read_query
@@ -84,6 +84,13 @@ class Api:
         self._report(event, operation, response, started)
         return response
 
+    def refuse(self, event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
+        """Answer a request that a function refuses before any operation; logged and counted as all are."""
+        started = time.perf_counter()
+        response = _refusal(error, None, started)
+        self._report(event, None, response, started)
+        return response
+
     def _find(self, request: Request) -> Operation:
         path = request.path.rstrip("/") or "/"
         subject = request.path_parameters.get("id")
@@ -95,12 +102,8 @@ class Api:
             if _matches(template, path):
                 operation = self._operations.get((request.method, template))
                 if operation is None:
-                    allowed = ", ".join(
-                        sorted(method for method, known in self._operations if known == template)
-                    )
-                    raise ApiError(
-                        405, INPUT, f"{request.method} is not allowed here", headers={"allow": allowed}
-                    )
+                    allowed = [method for method, known in self._operations if known == template]
+                    raise method_not_allowed(request.method, allowed)
                 return operation
         raise ApiError(404, DOES_NOT_EXIST, f"{path[:200]} does not exist")
 

@@ -6,7 +6,7 @@ Codes are Stream's: 4 input, 5 authentication, 9 rate, 16 does not exist, 17 not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trunking.errors import (
@@ -73,6 +73,12 @@ def invalid(fields: Mapping[str, str]) -> ApiError:
     """400 for fields that cannot be taken, each with its reason."""
     message = "; ".join(f"{name} {reason}" for name, reason in fields.items())
     return ApiError(400, INPUT, message, fields=fields)
+
+
+def method_not_allowed(method: str, allowed: Iterable[str]) -> ApiError:
+    """405 for a path that exists, with what it takes instead (RFC 9110 15.5.6)."""
+    headers = {"allow": ", ".join(sorted(allowed))}
+    return ApiError(405, INPUT, f"{method} is not allowed here", headers=headers)
 
 
 def api_error_of(error: TrunkingError) -> ApiError:
