@@ -156,6 +156,7 @@ class TickMediaEngine:
                     send=parameters.send,
                     receive=parameters.receive,
                     detect_tones=self._settings.in_band_dtmf and parameters.dtmf_payload_type is None,
+                    event_clock_rate=parameters.dtmf_clock_rate,
                 ),
                 self._tick.now,
             )

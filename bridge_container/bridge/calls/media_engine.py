@@ -43,6 +43,8 @@ class PhoneLegParameters:
     """0: not known yet; learn it from the first valid packet."""
     dtmf_payload_type: int | None = None
     """telephone-event (RFC 4733), or None when it was not offered."""
+    dtmf_clock_rate: int | None = None
+    """Hz in which its durations count; None: the codec's, as it should be (RFC 4733 section 2.1)."""
     ptime: int = 20
     """Milliseconds of audio in each packet that we send."""
     send: bool = True

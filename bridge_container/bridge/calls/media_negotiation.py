@@ -84,6 +84,7 @@ def leg_parameters(media: NegotiatedMedia) -> PhoneLegParameters:
         remote_host=media.remote_host if known else "",
         remote_port=media.remote_port if known else 0,
         dtmf_payload_type=media.dtmf_payload_type,
+        dtmf_clock_rate=None if media.dtmf_payload_type is None else media.dtmf_clock_rate,
         ptime=media.ptime,
         send=media.send,
         # A peer that holds us may play music: it does not belong into the call, and its absence is no fault.

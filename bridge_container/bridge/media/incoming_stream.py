@@ -51,11 +51,23 @@ class IncomingStream:
         self.news = False
         """Whether the first packet or a digit has come since this was last reset."""
 
-    def configure(self, audio: AudioFormat, event_payload_type: int | None, rate: int) -> None:
-        """Set or change what was negotiated, and the rate at which the room hears it."""
+    def configure(
+        self,
+        audio: AudioFormat,
+        event_payload_type: int | None,
+        rate: int,
+        event_clock_rate: int | None = None,
+    ) -> None:
+        """Set or change what was negotiated, and the rate at which the room hears it.
+
+        `event_clock_rate` is None when telephone-event has the audio's.
+        """
         if self._audio is None or self._audio.clock_rate != audio.clock_rate or self.reception is None:
             self.reception = Reception(audio.clock_rate)
-            self._event_receiver = TelephoneEventReceiver(audio.clock_rate)
+        clocks = (event_clock_rate or audio.clock_rate, audio.clock_rate)
+        receiver = self._event_receiver
+        if receiver is None or (receiver.clock_rate, receiver.audio_clock_rate) != clocks:
+            self._event_receiver = TelephoneEventReceiver(*clocks)
         changed = self._audio is None or (audio.name, audio.clock_rate) != (
             self._audio.name,
             self._audio.clock_rate,

@@ -44,6 +44,7 @@ class LegFormat:
     audio: AudioFormat
     event_payload_type: int | None = None
     ptime: int = 20
+    """Milliseconds of audio in each packet that we send."""
     send: bool = True
     """False: the peer does not want to hear us (hold)."""
     receive: bool = True
@@ -54,6 +55,8 @@ class LegFormat:
     """The peer can use Opus in-band FEC."""
     detect_tones: bool = False
     """Look for digits in the audio."""
+    event_clock_rate: int | None = None
+    """Hz of telephone-event; None: the audio's, as it should be (RFC 4733 section 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,15 @@ class MediaLeg:
         before = self.format
         self.format = leg_format
         self._meter = None
-        self.incoming.configure(leg_format.audio, leg_format.event_payload_type, self._rate)
+        self.incoming.configure(
+            leg_format.audio, leg_format.event_payload_type, self._rate, leg_format.event_clock_rate
+        )
         self.outgoing.configure(
-            leg_format.audio, leg_format.ptime, leg_format.event_payload_type, keep=leg_format.resend_lost
+            leg_format.audio,
+            leg_format.ptime,
+            leg_format.event_payload_type,
+            leg_format.event_clock_rate,
+            keep=leg_format.resend_lost,
         )
         if before is None or before.audio != leg_format.audio or self._encoder is None:
             self._make_encoder(leg_format.audio)
@@ -123,7 +132,9 @@ class MediaLeg:
         self._rate = rate
         self._recent.clear()
         if self.format is not None:
-            self.incoming.configure(self.format.audio, self.format.event_payload_type, rate)
+            self.incoming.configure(
+                self.format.audio, self.format.event_payload_type, rate, self.format.event_clock_rate
+            )
             self._make_encoder(self.format.audio)
 
     def _make_encoder(self, audio: AudioFormat) -> None:

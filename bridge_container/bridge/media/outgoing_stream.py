@@ -60,9 +60,19 @@ class OutgoingStream:
         self.octets = 0
 
     def configure(
-        self, audio: AudioFormat, ptime: int, event_payload_type: int | None, keep: bool = False
+        self,
+        audio: AudioFormat,
+        ptime: int,
+        event_payload_type: int | None,
+        event_clock_rate: int | None = None,
+        keep: bool = False,
     ) -> None:
-        """Set or change what was negotiated. `keep`: hold packets back for NACK."""
+        """Set or change what was negotiated. `keep`: hold packets back for NACK.
+
+        `event_clock_rate` is None when telephone-event has the audio's. Where a peer has another, durations
+        are told in it, yet timestamps stay on the audio's clock: one source has one clock (RFC 3550 section
+        5.1), and receivers only compare an event's timestamps with each other.
+        """
         self._audio = audio
         self._frame_ticks = audio.clock_rate // 50
         allowed = (20, 40, 60) if audio.name == "opus" else (10, 20, 30, 40, 60)
@@ -73,7 +83,9 @@ class OutgoingStream:
         if event_payload_type is None:
             self.events = None
         elif self.events is None:
-            self.events = TelephoneEventSender(audio.clock_rate)
+            self.events = TelephoneEventSender(event_clock_rate or audio.clock_rate)
+        else:
+            self.events.clock_rate = event_clock_rate or audio.clock_rate
         if keep and self._kept is None:
             self._kept = [b""] * _KEPT
 

@@ -46,8 +46,15 @@ class _Event:
 class TelephoneEventReceiver:
     """Turns one stream's event packets into digits. Timestamps and sequence numbers may wrap."""
 
-    def __init__(self, clock_rate: int) -> None:
-        self._clock_rate = clock_rate
+    def __init__(self, clock_rate: int, audio_clock_rate: int | None = None) -> None:
+        """`clock_rate` is telephone-event's, in Hz: durations count in it. None: the audio has the same.
+
+        RFC 4733 section 2.1 wants one clock for both. Where a peer has two, its timestamps may run by either.
+        """
+        self.clock_rate = clock_rate
+        self.audio_clock_rate = audio_clock_rate or clock_rate
+        self._segments = (_SEGMENT, _SEGMENT * self.audio_clock_rate // clock_rate)
+        """How far the timestamp may move from one segment of a long event to the next."""
         self._current: _Event | None = None
         self._last_timestamp: int | None = None
         self._reported: deque[int] = deque(maxlen=16)
@@ -66,7 +73,7 @@ class TelephoneEventReceiver:
         current = self._current
         if current is not None and timestamp != current.timestamp:
             if self._continues(current, code, sequence_number, timestamp, duration):
-                if timestamp == current.timestamp + _SEGMENT:
+                if timestamp - current.timestamp in self._segments:
                     current.earlier += _SEGMENT
                     current.duration = 0
                 self._reported.append(current.timestamp)
@@ -98,12 +105,13 @@ class TelephoneEventReceiver:
         self._last_timestamp = unwrap(timestamp, near, 32)
         return self._last_timestamp
 
-    @staticmethod
-    def _continues(current: _Event, code: int, sequence_number: int, timestamp: int, duration: int) -> bool:
+    def _continues(
+        self, current: _Event, code: int, sequence_number: int, timestamp: int, duration: int
+    ) -> bool:
         """Whether a new timestamp is the same key press still."""
         if code != current.code:
             return False
-        if timestamp == current.timestamp + _SEGMENT:
+        if timestamp - current.timestamp in self._segments:
             return True
         # Some senders move the timestamp with each packet of one event: its duration then keeps growing.
         in_sequence = (sequence_number - current.sequence_number) & 0xFFFF == 1
@@ -113,7 +121,7 @@ class TelephoneEventReceiver:
         self._reported.append(event.timestamp)
         self._current = None
         ticks = event.earlier + event.duration
-        return Digit(DIGITS[event.code], round(1000 * ticks / self._clock_rate))
+        return Digit(DIGITS[event.code], round(1000 * ticks / self.clock_rate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,8 @@ class TelephoneEventSender:
     MAX_QUEUED = 64
 
     def __init__(self, clock_rate: int) -> None:
-        self._step = clock_rate // 50
+        """`clock_rate` is telephone-event's, in Hz: durations count in it."""
+        self.clock_rate = clock_rate
         self._queue: deque[int] = deque()
         self._code: int | None = None
         self._begin = 0
@@ -174,5 +183,5 @@ class TelephoneEventSender:
 
     def _packet(self, *, end: bool) -> EventPacket:
         code = self._code if self._code is not None else 0
-        payload = _PAYLOAD.pack(code, (0x80 if end else 0) | _VOLUME, self._steps * self._step)
+        payload = _PAYLOAD.pack(code, (0x80 if end else 0) | _VOLUME, self._steps * self.clock_rate // 50)
         return EventPacket(payload, self._steps == 1, self._begin)

@@ -27,6 +27,8 @@ from bridge.sip.sdp import Attributes, MediaDescription, Origin, SessionDescript
 _PLAIN = ("RTP/AVP", "RTP/AVPF")
 _SECURE = ("RTP/SAVP", "RTP/SAVPF")
 _PTIMES = (10, 20, 30, 40, 50, 60)
+_EVENT_CLOCK_RATES = range(8000, 48_001)
+"""Hz of telephone-event that can be meant: those of audio codecs."""
 
 
 def answer_offer(
@@ -222,7 +224,11 @@ def _usable(offered: AudioFormat, capabilities: MediaCapabilities) -> bool:
 def _choose_dtmf(formats: tuple[AudioFormat, ...], codec: AudioFormat) -> AudioFormat | None:
     """telephone-event at the codec's clock rate (RFC 4733 section 2.1); peers that offer only 8000 mean
     it."""
-    events = [offered for offered in formats if offered.name == TELEPHONE_EVENT]
+    events = [
+        offered
+        for offered in formats
+        if offered.name == TELEPHONE_EVENT and offered.clock_rate in _EVENT_CLOCK_RATES
+    ]
     same_rate = [offered for offered in events if offered.clock_rate == codec.clock_rate]
     return next(iter(same_rate or events), None)
 

@@ -124,6 +124,20 @@ async def connect(engine: TickMediaEngine, leg_id: str, phone: SocketPhone, **ex
     return address
 
 
+@pytest.mark.parametrize("clock_rate", [8000, 48000])
+async def test_a_digit_beside_opus_has_its_duration(engine: TickMediaEngine, clock_rate: int) -> None:
+    events: list[MediaEvent] = []
+    engine.subscribe(events.append)
+    phone = SocketPhone(440)
+    address = await engine.open_phone_leg("phone", "room")
+    opus = Codec("opus", 111, 48000)
+    parameters = PhoneLegParameters(opus, "127.0.0.1", phone.port, 101, dtmf_clock_rate=clock_rate)
+    await engine.configure_phone_leg("phone", parameters)
+    phone.digits = TelephoneEventSender(clock_rate)
+    phone.digits.enqueue("6")
+    await talk_until(lambda: DtmfReceived("phone", "6", 100) in events, (phone, address))
+
+
 async def test_two_phones_over_udp(engine: TickMediaEngine) -> None:
     events: list[MediaEvent] = []
     engine.subscribe(events.append)

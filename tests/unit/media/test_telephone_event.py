@@ -10,9 +10,10 @@ import pytest
 
 from bridge.media.codec import AudioFormat
 from bridge.media.media_core import DigitHeard
+from bridge.media.media_leg import LegFormat
 from bridge.media.rtp import build_rtp
 from bridge.media.telephone_event import DIGITS, Digit, TelephoneEventReceiver, TelephoneEventSender
-from tests.unit.media.virtual_phones import PCMA, PCMU, VirtualCalls, VirtualPhone, tone
+from tests.unit.media.virtual_phones import OPUS, PCMA, PCMU, VirtualCalls, VirtualPhone, tone
 
 Packet = tuple[int, int, bytes]
 """Sequence number, timestamp, payload."""
@@ -110,6 +111,16 @@ def test_a_long_press_goes_over_several_segments() -> None:
     assert receive(packets) == [Digit("5", round((0xFFFF + 8000) / 8))]
 
 
+@pytest.mark.parametrize("step", [0xFFFF, 6 * 0xFFFF], ids=["the event's clock", "the audio's clock"])
+def test_a_long_press_beside_audio_of_another_clock_rate(step: int) -> None:
+    receiver = TelephoneEventReceiver(8000, 48000)
+    digits: list[Digit] = []
+    for number, duration in enumerate((30000, 0xFFFF)):
+        digits += receiver.receive(number, 1000, event(5, duration), 0.02 * number)
+    digits += receiver.receive(2, 1000 + step, event(5, 8000, end=True), 0.06)
+    assert digits == [Digit("5", round((0xFFFF + 8000) / 8))]
+
+
 def test_a_sender_that_moves_the_timestamp_in_each_packet() -> None:
     packets = [(number, 5000 + 160 * number, event(8, 160 * (number + 1))) for number in range(6)]
     packets.append((6, 5000 + 160 * 6, event(8, 1120, end=True)))
@@ -168,6 +179,67 @@ def test_digits_that_we_send_are_received_once_each() -> None:
     )
     assert received == [Digit(digit, 100) for digit in "159#"]
     assert sum(packet[1] >> 7 for packet in packets) == 4
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_sender_and_receiver_tell_durations_in_the_events_own_clock(rate: int) -> None:
+    sender, receiver = TelephoneEventSender(rate), TelephoneEventReceiver(rate, 48000)
+    sender.enqueue("0*")
+    digits: list[Digit] = []
+    for step in range(30):
+        for number, packet in enumerate(sender.step(960 * step)):
+            digits += receiver.receive(10 * step + number, packet.timestamp, packet.payload, 0.02 * step)
+    assert digits == [Digit("0", 100), Digit("*", 100)]
+
+
+@pytest.mark.parametrize("event_clock_rate", [None, 8000, 48000])
+def test_digits_beside_opus_have_their_duration_at_every_event_clock_rate(
+    event_clock_rate: int | None,
+) -> None:
+    calls = VirtualCalls()
+    spoken = LegFormat(OPUS, 101, event_clock_rate=event_clock_rate)
+    alice = calls.call("alice", tone(440, 9), OPUS, leg_format=spoken)
+    calls.call("bob", tone(850, 9), PCMU)
+    calls.run(0.3)
+    rate = event_clock_rate or 48000
+    for number, (duration, end) in enumerate([(20, False), (60, False), (80, True), (80, True)]):
+        payload = event(7, duration * rate // 1000, end=end)
+        alice.leg.receive(
+            [build_rtp(101, False, alice.sequence_number, 5000, alice.ssrc, payload)],
+            calls.now + 0.001 * number,
+        )
+        alice.sequence_number += 1
+    events = alice.leg.outgoing.events
+    assert events is not None
+    events.enqueue("3")
+    calls.run(0.5)
+    assert [told for told in calls.events if isinstance(told, DigitHeard)] == [DigitHeard("alice", "7", 80)]
+    sent = [packet for packet in alice.received if packet[1] & 0x7F == 101]
+    assert [int.from_bytes(packet[14:16], "big") * 1000 // rate for packet in sent] == [
+        20,
+        40,
+        60,
+        80,
+        100,
+        100,
+        100,
+    ]
+    assert len({packet[4:8] for packet in sent}) == 1
+    audio = [packet for packet in alice.received if packet[1] & 0x7F == OPUS.payload_type]
+    times = sorted(int.from_bytes(packet[4:8], "big") for packet in audio)
+    assert times[0] < int.from_bytes(sent[0][4:8], "big") < times[-1]  # one clock for both
+
+
+def test_a_reoffer_with_another_codec_changes_the_clock_of_digits() -> None:
+    calls = VirtualCalls()
+    alice = calls.call("alice", tone(440, 9), PCMU)
+    alice.leg.configure(LegFormat(OPUS, 102), calls.now)
+    events, incoming = alice.leg.outgoing.events, alice.leg.incoming
+    assert events is not None
+    assert events.clock_rate == 48000
+    packet = build_rtp(102, True, 1, 1, alice.ssrc, event(4, 4800, end=True))
+    incoming.receive(packet, calls.now)
+    assert incoming.digits == [Digit("4", 100)]
 
 
 def test_more_digits_than_fit_and_what_is_none_are_refused() -> None:

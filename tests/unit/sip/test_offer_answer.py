@@ -86,6 +86,25 @@ def test_18_telephone_event_follows_the_codecs_clock_rate() -> None:
     assert agreed(text, G711).dtmf_payload_type == 101
 
 
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_18_telephone_event_at_another_clock_rate_is_better_than_none(rate: int) -> None:
+    text = offer(
+        "a=rtpmap:111 opus/48000/2",
+        f"a=rtpmap:101 telephone-event/{rate}",
+        media="audio 20000 RTP/AVP 111 101",
+    )
+    result = agreed(text, ALL)
+    assert (result.codec, result.dtmf_payload_type, result.dtmf_clock_rate) == ("opus", 101, rate)
+    assert f"a=rtpmap:101 telephone-event/{rate}" in answer_lines(result)
+
+
+@pytest.mark.parametrize("rate", [0, 1, 7999, 48001, 999999])
+def test_18_telephone_event_at_an_impossible_clock_rate_is_not_taken(rate: int) -> None:
+    text = offer(f"a=rtpmap:101 telephone-event/{rate}", media="audio 20000 RTP/AVP 0 101")
+    result = agreed(text)
+    assert (result.dtmf_payload_type, result.dtmf_clock_rate) == (None, 0)
+
+
 def test_18_a_dynamic_number_for_a_static_codec_is_mirrored() -> None:
     result = agreed(offer("a=rtpmap:98 pcmu/8000", media="audio 20000 RTP/AVP 98"))
     assert (result.codec, result.payload_type) == ("PCMU", 98)
