@@ -2,7 +2,9 @@
 
 The credential-less first INVITE is normal: its challenge takes a token that the right answer gives back, so
 only challenges that are never answered add up. Failed credentials, malformed and unexpected requests cost
-more. A source without tokens is shunned: dropped unread until it has regained some. Pure arithmetic.
+more. A right answer makes up for one of them too: behind a carrier's address there are many customers, and
+the one with the wrong password must not cut off the others. A source without tokens is shunned: dropped
+unread until it has regained some. Pure arithmetic.
 """
 
 from __future__ import annotations
@@ -66,7 +68,9 @@ class SourceGuard:
 
     def succeeded(self, source: str, now: float) -> None:
         """The source answered a challenge rightly: that challenge was none to hold against it."""
-        self._source(source, now).challenges.put_back(now)
+        known = self._source(source, now)
+        known.challenges.put_back(now)
+        known.failures.put_back(now)
 
     def failed(self, source: str, now: float) -> None:
         """The source showed wrong credentials."""

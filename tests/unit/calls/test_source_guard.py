@@ -31,6 +31,17 @@ def test_unanswered_challenges_and_failures_shun_for_a_while() -> None:
     assert guard.shunned == 2
 
 
+def test_customer_with_a_wrong_password_does_not_cut_off_the_others_of_its_carrier() -> None:
+    guard = SourceGuard(GuardLimits(failures=3))
+    for _ in range(1000):
+        guard.failed("carrier", 0.0)
+        guard.succeeded("carrier", 0.0)
+    assert guard.listens_to("carrier", 0.0)
+    for _ in range(4):
+        guard.failed("carrier", 0.0)
+    assert not guard.listens_to("carrier", 0.0)
+
+
 def test_slow_challenges_are_forgiven() -> None:
     guard = SourceGuard(GuardLimits(unanswered_challenges=5))
     for second in range(1000):
