@@ -37,6 +37,8 @@ class IncomingStream:
         """First packet of a source that is not yet believed."""
         self._seen = [-1] * _REMEMBERED
         self._timestamp = 0
+        self._after_event = False
+        """Whether the latest packet was an event's."""
         self.reception: Reception | None = None
         self.playout: Playout | None = None
         self.forward_to: OutgoingStream | None = None
@@ -130,14 +132,19 @@ class IncomingStream:
         if self.last_packet is None:
             self.news = True
         self.last_packet = now
+        complete = extended == reception.highest + 1
         if packet.payload_type == self._event_payload_type:
             reception.count(extended, None, now)
-            self._receive_event(packet, now)
+            self._after_event = True
+            self._receive_event(packet, now, complete=complete)
             return
-        before, last = self._timestamp, reception.highest
+        before = self._timestamp
         self._timestamp = unwrap(packet.timestamp, before, 32)
-        if extended == last + 1 and self._timestamp - before > _SILENCE * self._clock_rate:
-            self._end_silence()
+        silent = self._after_event or self._timestamp - before > _SILENCE * self._clock_rate
+        self._after_event = False
+        if complete and silent and self.playout is not None:
+            # No packet is missing, yet time has passed: the peer sent a digit, or nothing at all (DTX).
+            self.playout.end_silence()
         reception.count(extended, self._timestamp, now)
         if packet.payload_type == _COMFORT_NOISE:
             if self.forward_to is not None:
@@ -152,16 +159,11 @@ class IncomingStream:
         elif self.playout is not None:
             self.playout.insert(packet.timestamp, packet.payload, now)
 
-    def _end_silence(self) -> None:
-        """No packet is missing, yet time has passed: the peer sent nothing in its silence (DTX)."""
-        if self.playout is not None:
-            self.playout.end_silence()
-
-    def _receive_event(self, packet: RtpPacket, now: float) -> None:
+    def _receive_event(self, packet: RtpPacket, now: float, *, complete: bool) -> None:
         if self.forward_to is not None:
             self.forward_to.omit()
         if self.playout is not None:
-            self.playout.pause(now)
+            self.playout.pause(now, complete=complete)
         receiver = self._event_receiver
         if receiver is not None:
             digits = receiver.receive(packet.sequence_number, packet.timestamp, packet.payload, now)
@@ -172,7 +174,7 @@ class IncomingStream:
     def restart(self) -> None:
         """Audio goes another way from now on: forget what waits."""
         if self.playout is not None:
-            self.playout.restart()
+            self.playout.begin_anew()
 
     def step(self, now: float) -> None:
         """Let time pass for digits whose end was lost."""

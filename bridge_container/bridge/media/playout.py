@@ -86,6 +86,10 @@ class Playout:
         self._concealment: Concealment | None = None
         self._made_up = 0
         """Samples made up without a break."""
+        self._doubtful = 0
+        """Of those, the ones that count as concealed: taken back if nothing turns out to be missing."""
+        self._nothing_missing = False
+        """Until the next packet is played: it waits for its time, or packets went another way until now."""
         self._paused_until = float("-inf")
         self._noise = ComfortNoise()
         self._until_learning = _LEARN_EACH
@@ -116,16 +120,28 @@ class Playout:
         self._hushed = 0
         self._noise.level = level_of_payload(payload)
 
-    def pause(self, now: float) -> None:
-        """An event stands in place of audio (RFC 4733 section 2.5.1.2): nothing is lost or made up."""
+    def pause(self, now: float, *, complete: bool) -> None:
+        """An event stands in place of audio (RFC 4733 section 2.5.1.2): nothing is lost or made up.
+
+        `complete`: no packet is missing before the event's.
+        """
         self._hushed = 0
         self._paused_until = now + _EVENT_SPACING
+        if not complete:
+            self._doubtful = 0
+        elif self._dry:
+            self._take_back()
 
     def end_silence(self) -> None:
         """The peer was silent by intention: what was made up meanwhile stood for nothing that was lost."""
         if self._dry:
-            self.counts.concealed -= self._made_up
-            self._recent_loss = 0.0
+            self._take_back()
+            self._nothing_missing = True
+
+    def _take_back(self) -> None:
+        self.counts.concealed -= self._doubtful
+        self._doubtful = 0
+        self._recent_loss = 0.0
 
     def pass_through(self) -> None:
         """A packet of audio goes to the other leg as it is: heard, though not here."""
@@ -135,6 +151,16 @@ class Playout:
         """Another source: forget what waits, keep the counts."""
         self._store.clear()
         self._dry = True
+
+    def begin_anew(self) -> None:
+        """Packets went, or go, another way: forget what was heard too, nothing can be made up from it."""
+        self.restart()
+        self._history.clear()
+        self._rest = None
+        self._concealment = None
+        self._made_up = self._doubtful = 0
+        self._nothing_missing = True
+        self._recent_loss = 0.0
 
     def pull(self, now: float) -> Samples | None:
         """The frame to be heard now; None when nothing is."""
@@ -213,7 +239,8 @@ class Playout:
             return samples
         self._advance(len(samples))
         self.counts.played += len(samples)
-        self._made_up = 0
+        self._made_up = self._doubtful = 0
+        self._nothing_missing = False
         self._recent_loss -= self._recent_loss * _LOSS_MEMORY
         if self._concealment is not None:
             samples = self._concealment.merge(samples)
@@ -244,7 +271,7 @@ class Playout:
             if recovered is not None and len(recovered) == count:
                 self._recent_loss += _LOSS_MEMORY
                 self.counts.recovered += count
-                self._made_up = 0
+                self._made_up = self._doubtful = 0
                 return recovered
         return self._make_up(count, now)
 
@@ -258,8 +285,10 @@ class Playout:
         if paused or not self._history or self._made_up > _FADED * self._rate:
             return self._hush(count)
         self._made_up += count
-        self._recent_loss += _LOSS_MEMORY
-        self.counts.concealed += count
+        if not self._nothing_missing:
+            self._doubtful += count
+            self._recent_loss += _LOSS_MEMORY
+            self.counts.concealed += count
         samples = self._decoder.conceal(count)
         if samples is not None and len(samples) == count:
             return samples
