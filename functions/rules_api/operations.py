@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunking.aws.change_chain import Action
+from trunking.aws.action import Action
 from trunking.aws.idempotency import create_once
 from trunking.aws.rule_changes import RuleChanges
 from trunking.aws.trunk_table import list_rules, read_stored_rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from trunking.aws.change_chain import Action
+from trunking.aws.action import Action
 from trunking.aws.idempotency import create_once
 from trunking.aws.trunk_changes import TrunkChanges, TrunkWithCredentials
 from trunking.aws.trunk_secrets import TrunkSecrets

@@ -16,11 +16,12 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from trunking.aws.action import Action, put, update
 from trunking.aws.deployment import Deployment
-from trunking.aws.items import Item, application_pk, change_sk, key, to_item, to_value, write_time
+from trunking.aws.items import application_pk, change_sk, key, write_time
 from trunking.aws.service_errors import cancellation_reasons, error_code, is_throttling, translated
 from trunking.change import ChangeKind
-from trunking.errors import InvalidInputError, NotFoundError, ThrottledError, TrunkingError, UnavailableError
+from trunking.errors import InvalidInputError, NotFoundError, ThrottledError, UnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -30,16 +31,8 @@ MAX_ACTIONS = 100
 """Of one transaction, a limit of DynamoDB's."""
 CHAIN_ACTIONS = 2
 """Of these, what the chain itself needs: the version counter and the change."""
+_ACTIONS_BESIDE_ENTITY = MAX_ACTIONS - CHAIN_ACTIONS - 1
 _MAX_TRIES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One write of a transaction, and what it means when its condition does not hold."""
-
-    write: TransactWriteItemTypeDef
-    refused: Callable[[Item | None], TrunkingError]
-    """From the item as it stands, where DynamoDB returned it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +47,9 @@ class PendingChange:
     actions: Sequence[Action]
 
 
-class StaleReadError(TrunkingError):
-    """An entity was written between reading it and committing; read it again."""
+def excess(leaving: Sequence[str], arriving: int) -> Sequence[str]:
+    """What of `leaving` has to leave in an earlier change, one action each, as `arriving` others come."""
+    return leaving[: max(0, len(leaving) + arriving - _ACTIONS_BESIDE_ENTITY)]
 
 
 class ChangeChain:
@@ -120,25 +114,14 @@ class ChangeChain:
             "expires_at": int((change.occurred_at + CHANGE_LIFETIME).timestamp()),
         }
         return [
-            {
-                "Update": {
-                    "TableName": table,
-                    "Key": key(pk, "META"),
-                    "UpdateExpression": "SET version = :next",
-                    "ConditionExpression": "version = :current",
-                    "ExpressionAttributeValues": {
-                        ":next": to_value(version),
-                        ":current": to_value(version - 1),
-                    },
-                }
-            },
-            {
-                "Put": {
-                    "TableName": table,
-                    "Item": to_item(record),
-                    "ConditionExpression": "attribute_not_exists(pk)",
-                }
-            },
+            update(
+                table,
+                key(pk, "META"),
+                "SET version = :next",
+                condition="version = :current",
+                values={":next": version, ":current": version - 1},
+            ).write,
+            put(table, record).write,
         ]
 
     def _retryable(self, change: PendingChange, error: ClientError) -> bool:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from trunking.aws.change_chain import Action
+from trunking.aws.action import ABSENT, Action, put
 from trunking.aws.deployment import Deployment
-from trunking.aws.items import Item, application_pk, from_item, to_item, to_value
+from trunking.aws.items import Item, application_pk, from_item
 from trunking.aws.trunk_table import read_item
 from trunking.errors import InvalidInputError, TrunkingError
 
@@ -70,16 +70,12 @@ class IdempotencyKey:
         def refused(item: Item | None) -> TrunkingError:
             return RepeatedRequestError("the request is being repeated")
 
-        return Action(
-            {
-                "Put": {
-                    "TableName": deployment.table,
-                    "Item": to_item(item),
-                    "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
-                    "ExpressionAttributeValues": {":now": to_value(int(now.timestamp()))},
-                }
-            },
-            refused,
+        return put(
+            deployment.table,
+            item,
+            condition=f"{ABSENT} OR expires_at <= :now",
+            values={":now": int(now.timestamp())},
+            refused=refused,
         )
 
 

@@ -38,6 +38,11 @@ class StoredTrunk:
     """What the matching needs of each rule that lists this trunk."""
     rule_names: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def rev(self) -> int:
+        """The trunk's revision."""
+        return self.trunk.rev
+
 
 def key(pk: str, sk: str) -> Item:
     """A primary key."""

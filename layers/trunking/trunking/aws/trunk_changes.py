@@ -11,37 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from trunking.aws.change_chain import (
-    CHAIN_ACTIONS,
-    MAX_ACTIONS,
-    Action,
-    ChangeChain,
-    PendingChange,
-    StaleReadError,
-)
+from trunking.aws.action import Action
+from trunking.aws.change_chain import ChangeChain
 from trunking.aws.deployment import Deployment
-from trunking.aws.items import Item, StoredTrunk, application_pk, key, to_item, to_value, trunk_attributes
+from trunking.aws.fresh_read import with_fresh_read
+from trunking.aws.items import StoredTrunk
 from trunking.aws.trunk_secrets import TrunkSecrets
 from trunking.aws.trunk_table import read_stored_trunk
+from trunking.aws.trunk_transactions import TrunkTransactions
 from trunking.change import ChangeKind
-from trunking.errors import (
-    NotFoundError,
-    NumberTakenError,
-    RevisionMismatchError,
-    ThrottledError,
-    TrunkingError,
-    TrunkInUseError,
-    UnavailableError,
-)
+from trunking.errors import NotFoundError, TrunkingError, TrunkInUseError, UnavailableError
 from trunking.identifiers import new_id, new_password, new_username
-from trunking.public_form import public_trunk
 from trunking.settings import TrunkSettings
 from trunking.trunk import Trunk, TrunkCredentials
 
 Result = TypeVar("Result")
-_MAX_READS = 8
-_CLAIM_CHANGES = MAX_ACTIONS - CHAIN_ACTIONS - 1
-"""Numbers that one transaction can claim and release, beside the chain and the trunk itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +43,7 @@ class TrunkChanges:
         self, deployment: Deployment, *, chain: ChangeChain | None = None, secrets: TrunkSecrets | None = None
     ) -> None:
         self._deployment = deployment
-        self._chain = chain or ChangeChain(deployment)
+        self._transactions = TrunkTransactions(deployment.table, chain or ChangeChain(deployment))
         self._secrets = secrets or TrunkSecrets(deployment)
 
     def create(
@@ -94,16 +78,7 @@ class TrunkChanges:
             country=settings.country,
         )
         secret_version = self._secrets.create(application_id, credentials)
-        actions = [
-            self._put(StoredTrunk(trunk, secret_version)),
-            self._claim_username(trunk),
-            *(self._claim_number(trunk, number) for number in trunk.numbers),
-            *extra,
-        ]
-        change = PendingChange(
-            application_id, ChangeKind.TRUNK_CREATED, trunk.id, public_trunk(trunk), now, actions
-        )
-        self._commit_or_remove_secret(change, trunk)
+        self._insert_or_remove_secret(StoredTrunk(trunk, secret_version), now, extra)
         return TrunkWithCredentials(trunk, credentials)
 
     def update(
@@ -121,7 +96,7 @@ class TrunkChanges:
         def apply(stored: StoredTrunk) -> TrunkWithCredentials:
             settings = revise(stored.trunk)
             settings.check()
-            stored = self._release_excess(stored, settings.numbers, now)
+            stored = self._transactions.release_excess(stored, settings.numbers, now)
             changed = replace(
                 stored.trunk,
                 name=settings.name,
@@ -134,7 +109,7 @@ class TrunkChanges:
             )
             kind = ChangeKind.TRUNK_UPDATED
             if password is None:
-                after = self._commit_update(stored, replace(stored, trunk=changed), now, kind)
+                after = self._transactions.update(stored, replace(stored, trunk=changed), now, kind)
                 return self._read_back(after, now)
             return self._commit_password(stored, changed, password, now, kind, grace=None)
 
@@ -172,18 +147,8 @@ class TrunkChanges:
         def apply(stored: StoredTrunk) -> None:
             if stored.rules:
                 raise TrunkInUseError(_rule_words(stored))
-            trunk = stored.trunk
-            actions = [
-                self._remove(stored),
-                self._release(f"SIPUSER#{trunk.username}", trunk),
-                *(self._release(f"NUM#{number}", trunk) for number in trunk.numbers),
-            ]
-            self._chain.commit(
-                PendingChange(
-                    application_id, ChangeKind.TRUNK_DELETED, trunk.id, public_trunk(trunk), now, actions
-                )
-            )
-            self._secrets.remove(trunk.id, recoverable=True)
+            self._transactions.remove(stored, now)
+            self._secrets.remove(trunk_id, recoverable=True)
 
         self._with_fresh_read(application_id, trunk_id, expected_rev, apply)
 
@@ -194,21 +159,17 @@ class TrunkChanges:
         expected_rev: int | None,
         apply: Callable[[StoredTrunk], Result],
     ) -> Result:
-        for _ in range(_MAX_READS):
-            stored = read_stored_trunk(self._deployment, application_id, trunk_id)
-            if stored is None:
-                raise NotFoundError("trunk", trunk_id)
-            if expected_rev is not None and expected_rev != stored.trunk.rev:
-                raise RevisionMismatchError(expected_rev, stored.trunk.rev)
-            try:
-                return apply(stored)
-            except StaleReadError:
-                continue
-        raise ThrottledError("concurrent changes")
+        return with_fresh_read(
+            lambda: read_stored_trunk(self._deployment, application_id, trunk_id),
+            NotFoundError("trunk", trunk_id),
+            expected_rev,
+            apply,
+        )
 
-    def _commit_or_remove_secret(self, change: PendingChange, trunk: Trunk) -> None:
+    def _insert_or_remove_secret(self, stored: StoredTrunk, now: datetime, extra: Iterable[Action]) -> None:
+        trunk = stored.trunk
         try:
-            self._chain.commit(change)
+            self._transactions.insert(stored, now, extra)
         except UnavailableError:
             # The answer was lost, so the table itself says whether the trunk exists now.
             if read_stored_trunk(self._deployment, trunk.application_id, trunk.id) is None:
@@ -238,148 +199,18 @@ class TrunkChanges:
             previous_secret_version=None if grace is None else stored.secret_version,
             previous_valid_until=until,
         )
-        after = self._commit_update(stored, after, now, kind)
+        after = self._transactions.update(stored, after, now, kind)
         self._secrets.promote(trunk.id, version, stored.secret_version)
         credentials = TrunkCredentials(
             trunk.id, trunk.username, password, previous.password if previous is not None else None, until
         )
         return TrunkWithCredentials(after.trunk, credentials)
 
-    def _commit_update(
-        self, before: StoredTrunk, after: StoredTrunk, now: datetime, kind: ChangeKind
-    ) -> StoredTrunk:
-        trunk = replace(after.trunk, rev=before.trunk.rev + 1, updated_at=now)
-        after = replace(after, trunk=trunk)
-        had, has = set(before.trunk.numbers), set(trunk.numbers)
-        actions = [
-            self._write(before, after),
-            *(self._claim_number(trunk, number) for number in trunk.numbers if number not in had),
-            *(self._release(f"NUM#{number}", trunk) for number in before.trunk.numbers if number not in has),
-        ]
-        change = PendingChange(trunk.application_id, kind, trunk.id, public_trunk(trunk), now, actions)
-        self._chain.commit(change)
-        return after
-
-    def _release_excess(self, stored: StoredTrunk, numbers: tuple[str, ...], now: datetime) -> StoredTrunk:
-        """Release, in a change of its own, the numbers that one transaction could not release as well.
-
-        Happens only where nearly 50 numbers are replaced by as many others at once.
-        """
-        wanted, had = set(numbers), set(stored.trunk.numbers)
-        leaving = [number for number in stored.trunk.numbers if number not in wanted]
-        excess = leaving[: max(0, len(leaving) + len(wanted - had) - _CLAIM_CHANGES)]
-        if not excess:
-            return stored
-        kept = tuple(number for number in stored.trunk.numbers if number not in excess)
-        shrunk = replace(stored, trunk=replace(stored.trunk, numbers=kept))
-        return self._commit_update(stored, shrunk, now, ChangeKind.TRUNK_UPDATED)
-
     def _read_back(self, stored: StoredTrunk, now: datetime) -> TrunkWithCredentials:
         credentials = self._secrets.read(stored, now)
         if credentials is None:
             raise NotFoundError("trunk", stored.trunk.id)
         return TrunkWithCredentials(stored.trunk, credentials)
-
-    def _put(self, stored: StoredTrunk) -> Action:
-        trunk = stored.trunk
-        item = {
-            "pk": application_pk(trunk.application_id),
-            "sk": f"TRUNK#{trunk.id}",
-            "rules": {},
-            **trunk_attributes(stored),
-        }
-        return Action(
-            {
-                "Put": {
-                    "TableName": self._deployment.table,
-                    "Item": to_item(item),
-                    "ConditionExpression": "attribute_not_exists(pk)",
-                }
-            },
-            _stale,
-        )
-
-    def _write(self, before: StoredTrunk, after: StoredTrunk) -> Action:
-        """Sets the trunk's own attributes; those that rules write into the item stay as they are."""
-        trunk = after.trunk
-        attributes = trunk_attributes(after)
-        present = {name: value for name, value in attributes.items() if value is not None}
-        absent = [name for name, value in attributes.items() if value is None]
-        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in present)
-        if absent:
-            expression += " REMOVE " + ", ".join(f"#{name}" for name in absent)
-        return Action(
-            {
-                "Update": {
-                    "TableName": self._deployment.table,
-                    "Key": key(application_pk(trunk.application_id), f"TRUNK#{trunk.id}"),
-                    "UpdateExpression": expression,
-                    "ConditionExpression": "#rev = :read_rev",
-                    "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
-                    "ExpressionAttributeValues": {
-                        **{f":{name}": to_value(value) for name, value in present.items()},
-                        ":read_rev": to_value(before.trunk.rev),
-                    },
-                }
-            },
-            _stale,
-        )
-
-    def _remove(self, stored: StoredTrunk) -> Action:
-        trunk = stored.trunk
-        return Action(
-            {
-                "Delete": {
-                    "TableName": self._deployment.table,
-                    "Key": key(application_pk(trunk.application_id), f"TRUNK#{trunk.id}"),
-                    "ConditionExpression": "rev = :read_rev AND size(#rules) = :none",
-                    "ExpressionAttributeNames": {"#rules": "rules"},
-                    "ExpressionAttributeValues": {":read_rev": to_value(trunk.rev), ":none": to_value(0)},
-                }
-            },
-            _stale,
-        )
-
-    def _claim_username(self, trunk: Trunk) -> Action:
-        return self._claim(f"SIPUSER#{trunk.username}", trunk, lambda item: ThrottledError("trunk usernames"))
-
-    def _claim_number(self, trunk: Trunk, number: str) -> Action:
-        return self._claim(f"NUM#{number}", trunk, lambda item: NumberTakenError((number,)))
-
-    def _claim(self, pk: str, trunk: Trunk, refused: Callable[[Item | None], TrunkingError]) -> Action:
-        item = {
-            "pk": pk,
-            "sk": "OWNER",
-            "application_id": trunk.application_id,
-            "trunk_id": trunk.id,
-        }
-        return Action(
-            {
-                "Put": {
-                    "TableName": self._deployment.table,
-                    "Item": to_item(item),
-                    "ConditionExpression": "attribute_not_exists(pk)",
-                }
-            },
-            refused,
-        )
-
-    def _release(self, pk: str, trunk: Trunk) -> Action:
-        return Action(
-            {
-                "Delete": {
-                    "TableName": self._deployment.table,
-                    "Key": key(pk, "OWNER"),
-                    "ConditionExpression": "trunk_id = :trunk",
-                    "ExpressionAttributeValues": {":trunk": to_value(trunk.id)},
-                }
-            },
-            _stale,
-        )
-
-
-def _stale(item: Item | None) -> TrunkingError:
-    return StaleReadError("written since it was read")
 
 
 def _rule_words(stored: StoredTrunk) -> list[str]:
