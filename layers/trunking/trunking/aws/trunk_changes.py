@@ -173,7 +173,7 @@ class TrunkChanges:
         except UnavailableError:
             # The answer was lost, so the table itself says whether the trunk exists now.
             if read_stored_trunk(self._deployment, trunk.application_id, trunk.id) is None:
-                self._secrets.remove(trunk.id, recoverable=False)
+                self._secrets.remove(trunk.id, recoverable=True)
                 raise
         except TrunkingError:
             self._secrets.remove(trunk.id, recoverable=False)
