@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from getstream import Stream
-from getstream.exceptions import StreamApiException
+from getstream.exceptions import StreamApiException, build_api_exception
 from getstream.models import (
     SIPCallConfigsRequest,
     SIPCallerConfigsRequest,
@@ -19,6 +20,7 @@ from getstream.models import (
     SIPTrunkResponse,
 )
 
+from local.gateway.server import gateway_error
 from tests.support.control_plane import ServedControlPlane
 
 
@@ -192,3 +194,15 @@ def _answered_challenge(username: str, password: str) -> SIPChallengeRequest:
         cnonce="xyz",
         response=digest(f"{secret}:abc:00000001:xyz:auth:{request}"),
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(429, "Too Many Requests"), (413, "Request Entity Too Large"), (503, "Service Unavailable")],
+)
+def test_the_client_does_not_understand_what_api_gateway_answers_by_itself(status: int, message: str) -> None:
+    """As docs/api.md says. When this fails the client has learnt it, and the page has to say so."""
+    answer = gateway_error(status, message)
+    response = httpx.Response(status, headers=list(answer.headers), content=answer.body)
+    with pytest.raises(KeyError, match="code"):
+        build_api_exception(response)
