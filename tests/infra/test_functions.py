@@ -205,6 +205,7 @@ def test_publisher_reads_the_stream_in_order_and_loses_nothing(template: Templat
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert mapping["ParallelizationFactor"] == 1
+    assert mapping["BisectBatchOnFunctionError"] is True
     assert "OnFailure" in mapping["DestinationConfig"]
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["Table", "StreamArn"]}
     pattern = json.loads(mapping["FilterCriteria"]["Filters"][0]["Pattern"])
@@ -245,8 +246,19 @@ def test_rule_topic_and_queue_may_reach_each_other(template: Template) -> None:
         (statement,) = policy["PolicyDocument"]["Statement"]
         assert statement["Principal"] == {"Service": "events.amazonaws.com"}
         assert statement["Action"] == action
-        condition = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
-        assert condition == {"Fn::GetAtt": ["BridgeEventsRule", "Arn"]}
+    (statement,) = queue_policy["PolicyDocument"]["Statement"]
+    source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+    assert source == {"Fn::GetAtt": ["BridgeEventsRule", "Arn"]}
+
+
+def test_event_bridge_publishes_without_a_condition(template: Template) -> None:
+    """It sends SNS and KMS no source: a condition on one never holds, and every event would be dropped."""
+    (topic_policy,) = template.of_type("AWS::SNS::TopicPolicy").values()
+    key_policy = template.of_type("AWS::KMS::Key")["BridgeEventsKey"]["KeyPolicy"]
+    found = [*topic_policy["PolicyDocument"]["Statement"], *key_policy["Statement"]]
+    for statement in found:
+        if statement["Principal"] == {"Service": "events.amazonaws.com"}:
+            assert "Condition" not in statement, statement["Sid"]
 
 
 def test_topic_s_key_lets_event_bridge_publish(template: Template) -> None:
