@@ -9,7 +9,7 @@ import pytest
 
 from bridge.adapters.settings import load_settings
 from local.aws.template import Template
-from tests.infra.test_functions import granted
+from tests.infra.test_functions import as_list, granted, named, statements
 
 
 @pytest.fixture
@@ -69,7 +69,44 @@ def test_carriers_addresses_reach_the_bridge(template: Template) -> None:
     for name, group in template.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").items():
         attributes = {each["Key"]: each["Value"] for each in group["TargetGroupAttributes"]}
         assert attributes["preserve_client_ip.enabled"] == "true", name
-        assert (group["HealthCheckProtocol"], group["HealthCheckPath"]) == ("HTTP", "/readyz"), name
+
+
+def test_a_full_bridge_is_healthy(template: Template, container: Mapping[str, Any]) -> None:
+    """ECS replaces tasks that a load balancer finds unhealthy: with /readyz, those with the most calls."""
+    for name, group in template.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").items():
+        assert (group["HealthCheckProtocol"], group["HealthCheckPath"]) == ("HTTP", "/healthz"), name
+        assert group["HealthCheckPort"] == environment(container)["BRIDGE_HTTP_PORT"], name
+    assert "/healthz" in container["HealthCheck"]["Command"][-1]
+
+
+def test_the_bridge_can_do_little_to_its_task(container: Mapping[str, Any]) -> None:
+    assert container["ReadonlyRootFilesystem"] is True
+    assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+    assert "User" not in container, "the image's own user, which is not root"
+
+
+def test_open_files_and_logs_do_not_limit_calls(container: Mapping[str, Any]) -> None:
+    values = environment(container)
+    first, last = map(int, values["BRIDGE_RTP_PORTS"].split("-"))
+    (limit,) = container["Ulimits"]
+    assert limit["Name"] == "nofile"
+    assert limit["SoftLimit"] > (last - first + 1) + load_settings({"BRIDGE_TABLE": "t"}).sip_connections
+    assert container["LogConfiguration"]["Options"]["mode"] == "non-blocking"
+
+
+def test_updates_of_the_stack_leave_the_number_of_bridges_to_scaling(template: Template) -> None:
+    (service,) = template.of_type("AWS::ECS::Service").values()
+    assert "DesiredCount" not in service
+    (scaling,) = template.of_type("AWS::ApplicationAutoScaling::ScalableTarget").values()
+    assert scaling["MinCapacity"] == {"Ref": "BridgeMinTasks"}
+
+
+def test_a_bridge_subscribes_bridges_queues_only(template: Template) -> None:
+    role = template.of_type("AWS::IAM::Role")["BridgeRole"]
+    (subscribe,) = (each for each in statements(role) if "sns:Subscribe" in as_list(each["Action"]))
+    condition = subscribe["Condition"]
+    assert condition["StringEquals"] == {"sns:Protocol": "sqs"}
+    assert named(condition["StringLike"]["sns:Endpoint"]) == "-bridge-*"
 
 
 def test_deployments_keep_calls(template: Template) -> None:
@@ -132,7 +169,7 @@ def test_a_bridge_writes_records_and_heartbeats_only(template: Template) -> None
         statement["Sid"]: next(iter(statement["Condition"].values()))["dynamodb:LeadingKeys"]
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
-        if "Condition" in statement
+        if statement["Sid"] in ("Records", "Heartbeat")
     }
     assert keys == {"Records": ["CALLS", "CALLS#*", "BRIDGES"], "Heartbeat": ["BRIDGES"]}
 
