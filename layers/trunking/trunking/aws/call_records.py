@@ -76,14 +76,14 @@ class CallRecords:
             (request["PutRequest"]["Item"]["pk"]["S"], request["PutRequest"]["Item"]["sk"]["S"])
             for request in answer.get("UnprocessedItems", {}).get(table, ())
         }
-        return [record for record in records if (_pk(record.application_id), _sk(record)) in left]
+        return [record for record in records if (records_pk(record.application_id), _sk(record)) in left]
 
     def _item(self, record: CallRecord) -> Item:
         last = record.ended_at or record.answered_at or record.received_at
         item: dict[str, Any] = {name: getattr(record, name) for name in _TEXTS}
         item |= {name: write_time(at) for name in _TIMES if (at := getattr(record, name)) is not None}
         item |= {
-            "pk": _pk(record.application_id),
+            "pk": records_pk(record.application_id),
             "sk": _sk(record),
             "termination": None if record.termination is None else record.termination.value,
             "quality": json.dumps(dict(record.quality)),
@@ -94,7 +94,7 @@ class CallRecords:
 
     def get(self, application_id: str | None, record_id: str) -> CallRecord | None:
         """One record."""
-        item = read_item(self._deployment, _pk(application_id), f"CALL#{record_id}")
+        item = read_item(self._deployment, records_pk(application_id), f"CALL#{record_id}")
         return None if item is None else _record(from_item(item), application_id)
 
     def list(
@@ -103,14 +103,16 @@ class CallRecords:
         """The newest records; `cursor` is the page before's. Raises ValueError for a cursor that is none."""
         limit = max(1, min(limit, MAX_PAGE))
         start = (
-            {} if cursor is None else {"ExclusiveStartKey": key(_pk(application_id), _read_cursor(cursor))}
+            {}
+            if cursor is None
+            else {"ExclusiveStartKey": key(records_pk(application_id), _read_cursor(cursor))}
         )
         with translated("DynamoDB"):
             answer = self._deployment.dynamodb.query(
                 TableName=self._deployment.table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
                 ExpressionAttributeValues={
-                    ":pk": {"S": _pk(application_id)},
+                    ":pk": {"S": records_pk(application_id)},
                     ":prefix": {"S": "CALL#"},
                 },
                 ScanIndexForward=False,
@@ -122,7 +124,8 @@ class CallRecords:
         return CallRecordPage(records, None if last is None else _write_cursor(str(last["sk"]["S"])))
 
 
-def _pk(application_id: str | None) -> str:
+def records_pk(application_id: str | None) -> str:
+    """The partition of an application's call records."""
     # Not the application's own partition: bridges may write here, and nothing that routes calls.
     return DEPLOYMENT_PK if application_id is None else f"{DEPLOYMENT_PK}#{application_id}"
 

@@ -17,7 +17,7 @@ from trunking.aws.bridges import Bridges
 from trunking.aws.deployment import Deployment
 from trunking.aws.items import StoredTrunk
 from trunking.aws.service_errors import error_code, translated
-from trunking.aws.trunk_secrets import TrunkSecrets
+from trunking.aws.trunk_secrets import TABLE_TAG, TrunkSecrets
 from trunking.aws.trunk_table import read_stored_trunk
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class Leftovers:
             application_id = tags.get("trunkline:application", "")
             trunk_id = tags.get("trunkline:trunk", "")
             changed = max(entry["CreatedDate"], entry.get("LastChangedDate", entry["CreatedDate"]))
-            if not trunk_id or now - changed < SETTLED_AFTER:
+            # Of another deployment, its table has the trunk and ours has not: that is no leftover.
+            ours = tags.get(TABLE_TAG) == self._deployment.table
+            if not ours or not trunk_id or now - changed < SETTLED_AFTER:
                 continue
             stored = read_stored_trunk(self._deployment, application_id, trunk_id)
             if stored is None:

@@ -20,6 +20,8 @@ from trunking.trunk import TrunkCredentials
 
 PENDING = "TRUNKLINE_PENDING"
 """Keeps a new version alive until the trunk's item points at it."""
+TABLE_TAG = "trunkline:table"
+"""Whose table knows the trunk: deployments of one account may use one prefix."""
 RECOVERY_DAYS = 7
 _BATCH = 20
 """Secrets of one BatchGetSecretValue."""
@@ -46,6 +48,7 @@ class TrunkSecrets:
                 Tags=[
                     {"Key": "trunkline:application", "Value": application_id},
                     {"Key": "trunkline:trunk", "Value": credentials.trunk_id},
+                    {"Key": TABLE_TAG, "Value": self._deployment.table},
                 ],
             )
         return made["VersionId"]
