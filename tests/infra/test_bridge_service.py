@@ -71,6 +71,18 @@ def test_carriers_addresses_reach_the_bridge(template: Template) -> None:
         assert attributes["preserve_client_ip.enabled"] == "true", name
 
 
+def test_sip_comes_from_carriers_only(template: Template) -> None:
+    """One block, or a prefix list of any number; never both, which EC2 refuses."""
+    (firewall,) = template.of_type("AWS::EC2::SecurityGroup").values()
+    signalling = [rule for rule in firewall["SecurityGroupIngress"] if rule["FromPort"] in (5060, 5061, 5070)]
+    assert len(signalling) == 3
+    for rule in signalling:
+        nothing = {"Ref": "AWS::NoValue"}
+        block, blocks = {"Ref": "CarrierAddresses"}, {"Ref": "CarrierPrefixList"}
+        assert rule["CidrIp"] == {"Fn::If": ["HasCarrierPrefixList", nothing, block]}
+        assert rule["SourcePrefixListId"] == {"Fn::If": ["HasCarrierPrefixList", blocks, nothing]}
+
+
 def test_a_full_bridge_is_healthy(template: Template, container: Mapping[str, Any]) -> None:
     """ECS replaces tasks that a load balancer finds unhealthy: with /readyz, those with the most calls."""
     for name, group in template.of_type("AWS::ElasticLoadBalancingV2::TargetGroup").items():
