@@ -274,6 +274,8 @@ class Stack:
             "BRIDGE_CALL_APPLICATION": APPLICATION_ID,
             "BRIDGE_PLATFORM": settings.platform,
             "BRIDGE_DIGEST_ALGORITHMS": settings.digest_algorithms,
+            # Writes cost nothing here, and who tries it out wants to see something soon.
+            "BRIDGE_QUALITY_SECONDS": "2",
             "BRIDGE_DRAIN_SECONDS": str(DRAIN_SECONDS),
         }
         self._bridge = BridgeProcess(environment, settings.directory)

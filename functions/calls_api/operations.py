@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trunking.aws.bridges import Bridges
 from trunking.aws.call_records import CallRecords
+from trunking.aws.live_quality import LiveQuality
+from trunking.call_record import CallRecord
 from trunking.errors import NotFoundError
 from trunking.http.api_errors import invalid
 from trunking.http.call_schemas import (
@@ -15,6 +19,7 @@ from trunking.http.call_schemas import (
     SIPCallResponse,
 )
 from trunking.http.operation import Answer, ApiCall, Operation
+from trunking.live_quality import CallQuality
 
 SIP = "/api/v2/video/sip"
 
@@ -28,7 +33,10 @@ def list_calls(call: ApiCall) -> Answer:
         )
     except ValueError as error:
         raise invalid({"cursor": "is not a cursor of this list"}) from error
-    calls = [SIPCallResponse.of(record) for record in page.records]
+    live: Mapping[str, CallQuality] = {}
+    if any(_running(record) for record in page.records):
+        live = LiveQuality(call.deployment).read(call.application.application_id, call.now)
+    calls = [SIPCallResponse.of(record, live.get(record.id)) for record in page.records]
     return Answer(
         ListSIPCallsResponse(duration=call.duration(), sip_calls=calls, next_cursor=page.next_cursor)
     )
@@ -36,10 +44,19 @@ def list_calls(call: ApiCall) -> Answer:
 
 def read_call(call: ApiCall) -> Answer:
     """One call."""
-    record = CallRecords(call.deployment).get(call.application.application_id, call.subject_id)
+    application_id = call.application.application_id
+    record = CallRecords(call.deployment).get(application_id, call.subject_id)
     if record is None:
         raise NotFoundError("SIP call", call.subject_id)
-    return Answer(GetSIPCallResponse(duration=call.duration(), sip_call=SIPCallResponse.of(record)))
+    live = None
+    if _running(record):
+        # Only the items of the bridge that carries the call.
+        live = LiveQuality(call.deployment).read(application_id, call.now, record.bridge_id).get(record.id)
+    return Answer(GetSIPCallResponse(duration=call.duration(), sip_call=SIPCallResponse.of(record, live)))
+
+
+def _running(record: CallRecord) -> bool:
+    return record.answered_at is not None and record.ended_at is None
 
 
 def list_bridges(call: ApiCall) -> Answer:

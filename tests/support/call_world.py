@@ -154,6 +154,7 @@ class FakeMedia:
         self.closed: list[str] = []
         self.played: list[bytes] = []
         self.figures = LegStatistics(packets_received=50, packets_sent=50, mos=4.2)
+        self.sampled: list[tuple[str, ...]] = []
         self.full = False
         self.listener: Callable[[MediaEvent], None] | None = None
         self._ports = itertools.count(30_000, 2)
@@ -193,6 +194,10 @@ class FakeMedia:
 
     async def statistics(self, leg_id: str) -> LegStatistics:
         return self.figures
+
+    async def sample(self, leg_ids: Sequence[str]) -> Mapping[str, LegStatistics]:
+        self.sampled.append(tuple(leg_ids))
+        return {leg_id: self.figures for leg_id in leg_ids if leg_id in self.rooms}
 
     async def close_leg(self, leg_id: str) -> LegStatistics:
         self.closed.append(leg_id)
@@ -273,6 +278,9 @@ class Reports:
 
     def ended(self, termination: Termination, *, answered: bool, seconds: float) -> None:
         self.terminations.append(termination)
+
+    def measured(self, figures: LegStatistics) -> None:
+        self._count("measured")
 
     def refused(self, why: str) -> None:
         self._count(why)

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.adapters.media_settings import EngineLoad, MediaSettings
@@ -34,7 +34,7 @@ from bridge.calls.media_engine import (
     SrtpKeys,
 )
 from bridge.media.codec import AudioFormat
-from bridge.media.leg_quality import measure
+from bridge.media.leg_quality import BEGINNING, LegCounts, counted, measure
 from bridge.media.load_governor import LoadGovernor
 from bridge.media.media_core import CoreEvent, DigitHeard, FirstPacketCame, MediaCore
 from bridge.media.media_leg import LegFormat, LegTimeouts, MediaLeg
@@ -51,6 +51,8 @@ class _CarriedLeg:
     transport: PacketTransport
     keys: SrtpKeys | None = None
     protection: SrtpProtection | None = None
+    sampled: LegCounts = BEGINNING
+    """What the leg had counted when it was last sampled."""
 
 
 class TickMediaEngine:
@@ -256,7 +258,17 @@ class TickMediaEngine:
 
     async def statistics(self, leg_id: str) -> LegStatistics:
         """What the leg measured so far."""
-        return _statistics(self._carried(leg_id))
+        return _statistics(self._carried(leg_id), BEGINNING)
+
+    async def sample(self, leg_ids: Sequence[str]) -> Mapping[str, LegStatistics]:
+        """What legs measured since each was last sampled."""
+        found: dict[str, LegStatistics] = {}
+        for leg_id in leg_ids:
+            carried = self._legs.get(leg_id)
+            if carried is not None:
+                found[leg_id] = _statistics(carried, carried.sampled)
+                carried.sampled = counted(carried.leg)
+        return found
 
     async def close_leg(self, leg_id: str) -> LegStatistics:
         """End the leg and free its port. Closing twice is no error."""
@@ -269,7 +281,7 @@ class TickMediaEngine:
         if reports is not None and carried.leg.format is not None:
             carried.transport.send([reports.farewell(carried.leg.outgoing)])
         carried.transport.close()
-        return _statistics(carried)
+        return _statistics(carried, BEGINNING)
 
     def _new_leg(self, leg_id: str, kind: str, ssrc: int, cname: str = "") -> MediaLeg:
         # RFC 3550 section 5.1: sequence number and timestamp begin at random.
@@ -313,7 +325,7 @@ def _remote(parameters: PhoneLegParameters) -> tuple[str, int] | None:
     return None if address.is_unspecified else (str(address), parameters.remote_port)
 
 
-def _statistics(carried: _CarriedLeg) -> LegStatistics:
+def _statistics(carried: _CarriedLeg, since: LegCounts) -> LegStatistics:
     leg = carried.leg
     reception = leg.incoming.reception
     playout = leg.incoming.playout
@@ -322,15 +334,16 @@ def _statistics(carried: _CarriedLeg) -> LegStatistics:
         discarded += carried.transport.discarded
     if playout is not None:
         discarded += playout.counts.late + playout.counts.invalid
-    quality = measure(leg)
+    quality = measure(leg, since)
     return LegStatistics(
         packets_received=reception.received if reception is not None else 0,
         packets_sent=leg.outgoing.sent,
         packets_lost=reception.lost if reception is not None else 0,
         packets_discarded=discarded,
+        loss_ratio=quality.loss,
         jitter_ms=quality.jitter_ms,
         round_trip_ms=quality.round_trip_ms,
-        concealed_ratio=playout.counts.concealed_ratio if playout is not None else 0.0,
+        concealed_ratio=quality.concealed_ratio,
         mos=quality.mos,
         peer_loss_ratio=quality.peer_loss,
         peer_jitter_ms=quality.peer_jitter_ms,

@@ -60,6 +60,7 @@ METHODS = frozenset(
         "play",
         "members",
         "statistics",
+        "sample",
         "close_leg",
     }
 )

@@ -8,7 +8,8 @@ its legs with `worker_failed` and is replaced; signalling and the other workers 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from bridge.adapters.media_settings import EngineLoad, MediaSettings
 from bridge.adapters.media_worker_client import MediaWorkerClient
@@ -170,6 +171,23 @@ class WorkerPoolMediaEngine:
     async def statistics(self, leg_id: str) -> LegStatistics:
         """What the leg measured so far."""
         return _statistics(await self._leg(leg_id).worker.ask("statistics", leg_id))
+
+    async def sample(self, leg_ids: Sequence[str]) -> Mapping[str, LegStatistics]:
+        """What legs measured since each was last sampled; one question to each of their workers."""
+        asked: defaultdict[MediaWorkerClient, list[str]] = defaultdict(list)
+        for leg_id in leg_ids:
+            leg = self._legs.get(leg_id)
+            if leg is not None:
+                asked[leg.worker].append(leg_id)
+        found: dict[str, LegStatistics] = {}
+        for worker, its in asked.items():
+            try:
+                answer = await worker.ask("sample", tuple(its))
+            except MediaError:  # it died: its legs are ended elsewhere
+                continue
+            if isinstance(answer, dict):
+                found |= answer
+        return found
 
     async def close_leg(self, leg_id: str) -> LegStatistics:
         """End the leg and free its port. Closing twice is no error, nor is it after a crash."""

@@ -8,9 +8,14 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bridge.calls.media_engine import LegStatistics
 from trunking.termination import Termination
 
 _SETUP_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_SCORE_BUCKETS = (1.5, 2.0, 2.5, 3.0, 3.3, 3.6, 3.8, 4.0, 4.1, 4.2, 4.3, 4.4, 4.5)
+_RATIO_BUCKETS = (0.0, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+_JITTER_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+_ROUND_TRIP_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 _DURATION_BUCKETS = (1, 5, 15, 30, 60, 180, 600, 1800, 3600, 7200, 21600, 86400)
 EMF_NAMESPACE = "Trunkline"
 
@@ -72,6 +77,39 @@ class BridgeMetrics:
             ["what"],
             registry=registry,
         )
+        self._score = Histogram(
+            "trunkline_call_mos",
+            "MOS estimate of running calls, each once in a period",
+            ["direction"],
+            buckets=_SCORE_BUCKETS,
+            registry=registry,
+        )
+        self._loss = Histogram(
+            "trunkline_call_loss_ratio",
+            "Share of packets lost in running calls, each once in a period",
+            ["direction"],
+            buckets=_RATIO_BUCKETS,
+            registry=registry,
+        )
+        self._jitter = Histogram(
+            "trunkline_call_jitter_seconds",
+            "Jitter of running calls, each once in a period",
+            ["direction"],
+            buckets=_JITTER_BUCKETS,
+            registry=registry,
+        )
+        self._concealed = Histogram(
+            "trunkline_call_concealed_ratio",
+            "Share of phones' audio that was made up, each running call once in a period",
+            buckets=_RATIO_BUCKETS,
+            registry=registry,
+        )
+        self._round_trip = Histogram(
+            "trunkline_call_round_trip_seconds",
+            "Round trip to phones, each running call once in a period",
+            buckets=_ROUND_TRIP_BUCKETS,
+            registry=registry,
+        )
         self._connections = Gauge(
             "trunkline_sip_connections", "Open SIP connections", ["transport"], registry=registry
         )
@@ -95,6 +133,22 @@ class BridgeMetrics:
         self._ended.labels(termination.value, "yes" if answered else "no").inc()
         if answered:
             self._duration.observe(seconds)
+
+    def measured(self, figures: LegStatistics) -> None:
+        """The quality of one running call. A phone's own reports tell how it hears us, if it sends any."""
+        for histogram, from_phone, to_phone in (
+            (self._score, figures.mos, figures.peer_mos),
+            (self._loss, figures.loss_ratio, figures.peer_loss_ratio),
+            (self._jitter, figures.jitter_ms / 1000, _seconds(figures.peer_jitter_ms)),
+        ):
+            if from_phone is not None and figures.mos is not None:
+                histogram.labels("from_phone").observe(from_phone)
+            if to_phone is not None:
+                histogram.labels("to_phone").observe(to_phone)
+        if figures.mos is not None:
+            self._concealed.observe(figures.concealed_ratio)
+        if figures.round_trip_ms is not None:
+            self._round_trip.observe(figures.round_trip_ms / 1000)
 
     def refused(self, why: str) -> None:
         """Something outside of any call was refused or dropped."""
@@ -149,3 +203,7 @@ class BridgeMetrics:
                 "CallsPercent": round(100 * calls / capacity, 1),
             }
         )
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

@@ -98,6 +98,8 @@ class BridgeSettings(BaseSettings):
     setup_seconds: Seconds = 30.0
     report_seconds: Seconds = 10.0
     """How long a stopping bridge tries to get its last records and events out."""
+    quality_seconds: Annotated[float, Field(ge=0, le=300)] = 10.0
+    """How often the quality of each running call is measured and shown; 0: only when it has ended."""
     prompts: Literal["answered", "early"] = "answered"
     """When a PIN is asked for: after the answer, or before it over early media (183), which saves the caller
     the charge of a call that does not get in, where the carrier passes digits on before the answer."""
@@ -158,6 +160,13 @@ class BridgeSettings(BaseSettings):
         if not names or len(set(names)) != len(names) or not set(names) <= set(STRENGTH):
             raise ValueError(f"must be some of {', '.join(STRENGTH)}, each once")
         return names
+
+    @field_validator("quality_seconds")
+    @classmethod
+    def _quality_period(cls, value: float) -> float:
+        if 0 < value < 1:
+            raise ValueError("must be 0 or at least 1")
+        return value
 
     @field_validator("rtp_ports", "webrtc_ports")
     @classmethod

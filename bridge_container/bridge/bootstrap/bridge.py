@@ -21,6 +21,7 @@ from bridge.adapters.heartbeat import Heartbeat
 from bridge.adapters.http_server import HttpServer
 from bridge.adapters.media_metrics import MediaMetrics
 from bridge.adapters.metrics import BridgeMetrics
+from bridge.adapters.quality_reports import TableQualityReports
 from bridge.adapters.routing_source import TableRoutingSource
 from bridge.adapters.routing_subscription import SOURCE_ERRORS, RoutingSubscription
 from bridge.adapters.settings import BridgeSettings
@@ -34,6 +35,7 @@ from bridge.calls.admission import Admission, AdmissionLimits
 from bridge.calls.call_control import CallControl
 from bridge.calls.call_ports import CallPorts
 from bridge.calls.call_settings import CallSettings
+from bridge.calls.live_quality import LiveQuality
 from bridge.calls.media_engine import MediaEvent
 from bridge.calls.media_negotiation import MediaNegotiation
 from bridge.calls.reception import CallDecisions
@@ -46,6 +48,7 @@ from trunking.aws.applications import Applications
 from trunking.aws.bridges import Bridges
 from trunking.aws.call_records import CallRecords
 from trunking.aws.deployment import Deployment
+from trunking.aws.live_quality import LiveQuality as LiveQualityTable
 from trunking.bridge_status import BridgeStatus
 from trunking.template_compilation import prepare_rendering
 from trunking.termination import Termination
@@ -62,7 +65,10 @@ class Bridge:
         self.metrics = BridgeMetrics()
         self.table = RoutingTable()
         self._deployment = Deployment(
-            table=settings.table, secret_prefix=settings.secret_prefix, bus=settings.bus
+            table=settings.table,
+            secret_prefix=settings.secret_prefix,
+            bus=settings.bus,
+            parameter_validation=False,
         )
         self.admission = Admission(
             AdmissionLimits(
@@ -97,6 +103,20 @@ class Bridge:
             lambda: self.metrics.refused("shunned"),
         )
         self.control = self._build_control(loop)
+        self.quality = LiveQuality(
+            self.media,
+            TableQualityReports(
+                LiveQualityTable(self._deployment),
+                settings.id,
+                settings.quality_seconds,
+                self.metrics.reports_lost("quality"),
+            ),
+            self.metrics,
+            SystemClock(),
+            loop,
+            connected=self.control.connected,
+            period=settings.quality_seconds,
+        )
         self.driver.connect(self.control.sip_event)
         self.media.subscribe(self._media_event)
         self.http = HttpServer(
@@ -173,6 +193,7 @@ class Bridge:
         self.admission.set_ready()
         self.metrics.ready(True)
         self.heartbeat.start()
+        self.quality.start()
         self.protection.start()
         self.events.publish("sip.bridge.started", None, 1, self._subject())
         logger.info("bridge started", extra={"fields": {"sip": self.listeners.addresses()}})
@@ -199,6 +220,7 @@ class Bridge:
         self.driver.stop()
         if self._queue is not None:
             self._queue.stop()
+        await self.quality.close()
         await self.protection.close()
         await self.heartbeat.close()
         await self.subscription.close()

@@ -90,6 +90,10 @@ class CallControl:
         """SIP calls that are alive."""
         return len(self._calls)
 
+    def connected(self) -> list[SipCall]:
+        """The calls in which the caller has joined."""
+        return [call for call in self._calls.values() if call.state is CallState.CONNECTED]
+
     def sip_event(self, event: SipEvent) -> None:
         """Take what the SIP endpoint tells."""
         handler = self._handlers.get(type(event))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from bridge.calls.media_engine import LegStatistics
 from trunking.call_record import CallRecord
+from trunking.live_quality import CallQuality
 from trunking.termination import Termination
 
 
@@ -22,6 +24,14 @@ class CallEvents(Protocol):
 
     def emit(self, kind: str, application_id: str | None, version: int, subject: Mapping[str, Any]) -> None:
         """Publish `sip.call.<kind>`; `version` counts the events of one SIP call from 1."""
+        ...
+
+
+class QualityReports(Protocol):
+    """Shows the quality of calls while they run."""
+
+    async def put(self, portion: int, calls: Sequence[CallQuality]) -> None:
+        """Show the figures in place of those that were put for the same portion before. Does not raise."""
         ...
 
 
@@ -42,6 +52,10 @@ class CallMeters(Protocol):
 
     def ended(self, termination: Termination, *, answered: bool, seconds: float) -> None:
         """A call ended, or was rejected, `seconds` after its INVITE."""
+        ...
+
+    def measured(self, figures: LegStatistics) -> None:
+        """The quality of one running call, since it was last measured."""
         ...
 
     def refused(self, why: str) -> None:

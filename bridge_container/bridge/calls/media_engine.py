@@ -6,7 +6,7 @@ peer (ICE and DTLS), or an external participant whose audio a call platform's SD
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -72,9 +72,12 @@ class LegStatistics:
     packets_lost: int = 0
     packets_discarded: int = 0
     """Malformed, from a wrong source, late or duplicated."""
+    loss_ratio: float = 0.0
+    """Share of the peer's packets that did not come."""
     jitter_ms: float = 0.0
     round_trip_ms: float | None = None
     concealed_ratio: float = 0.0
+    """Share of the peer's audio that had to be made up, late packets included."""
     mos: float | None = None
     """Estimate, 1.0 to 4.5, of what the room hears of the peer."""
     peer_loss_ratio: float | None = None
@@ -176,6 +179,14 @@ class MediaEngine(Protocol):
 
     async def statistics(self, leg_id: str) -> LegStatistics:
         """What the leg measured so far."""
+        ...
+
+    async def sample(self, leg_ids: Sequence[str]) -> Mapping[str, LegStatistics]:
+        """What legs measured lately: ratios and MOS are of the time since each was last sampled.
+
+        Packet counts are of the whole call. Legs that are not there, or whose worker is not, are left out.
+        One caller for all: a second one would share its intervals.
+        """
         ...
 
     async def close_leg(self, leg_id: str) -> LegStatistics:

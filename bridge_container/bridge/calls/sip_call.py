@@ -112,6 +112,7 @@ def quality_of(figures: LegStatistics) -> dict[str, float]:
         "packets_sent": figures.packets_sent,
         "packets_lost": figures.packets_lost,
         "packets_discarded": figures.packets_discarded,
+        "loss_ratio": figures.loss_ratio,
         "jitter_ms": figures.jitter_ms,
         "round_trip_ms": figures.round_trip_ms,
         "concealed_ratio": figures.concealed_ratio,

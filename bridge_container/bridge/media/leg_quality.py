@@ -13,11 +13,48 @@ _TICK = 0.005
 
 
 @dataclass(frozen=True, slots=True)
+class LegCounts:
+    """What a leg had counted at one moment; figures are of the time between two of them."""
+
+    expected: int = 0
+    """Packets."""
+    lost: int = 0
+    heard: int = 0
+    """Samples, made up or not."""
+    concealed: int = 0
+
+    def since(self, earlier: LegCounts) -> LegCounts:
+        """What came to it. Counts may go back: a packet turns up after all, another codec counts anew."""
+        anew = self.expected < earlier.expected
+        return LegCounts(
+            self.expected - (0 if anew else earlier.expected),
+            max(self.lost - (0 if anew else earlier.lost), 0),
+            max(self.heard - earlier.heard, 0),
+            max(self.concealed - earlier.concealed, 0),
+        )
+
+    @property
+    def loss(self) -> float:
+        """Share of the packets that did not come."""
+        return self.lost / self.expected if self.expected else 0.0
+
+    @property
+    def concealed_ratio(self) -> float:
+        """Share of what was heard that had to be made up."""
+        return min(self.concealed / self.heard, 1.0) if self.heard else 0.0
+
+
+BEGINNING = LegCounts()
+
+
+@dataclass(frozen=True, slots=True)
 class LegQuality:
     """Figures of one leg. `None` where nothing was measured yet."""
 
     loss: float
-    """Share of the peer's audio that was lost, late or concealed on the way to us."""
+    """Share of the peer's packets that were lost on the way to us."""
+    concealed_ratio: float
+    """Share of the peer's audio that was made up: lost, or too late to be heard."""
     jitter_ms: float
     round_trip_ms: float | None
     buffer_ms: float
@@ -31,33 +68,48 @@ class LegQuality:
     """Of what this peer hears, as far as its reports tell."""
 
 
-def measure(leg: MediaLeg) -> LegQuality:
-    """The figures so far."""
+def counted(leg: MediaLeg) -> LegCounts:
+    """What the leg has counted until now."""
+    reception, playout = leg.incoming.reception, leg.incoming.playout
+    if reception is None or playout is None:
+        return BEGINNING
+    counts = playout.counts
+    heard = counts.played + counts.recovered + counts.concealed
+    return LegCounts(reception.expected, reception.lost, heard, counts.concealed)
+
+
+def measure(leg: MediaLeg, since: LegCounts = BEGINNING) -> LegQuality:
+    """The figures since then; jitter, round trip and what the peer reports are of the last seconds anyway.
+
+    From the beginning on, the peer's loss is that of the whole call too.
+    """
+    leg_format, reports, playout = leg.format, leg.reports, leg.incoming.playout
     reception = leg.incoming.reception
-    playout = leg.incoming.playout
-    leg_format = leg.format
-    round_trip = leg.reports.round_trip if leg.reports is not None else None
-    if reception is None or playout is None or leg_format is None or reception.expected == 0:
-        return LegQuality(0.0, 0.0, _milliseconds(round_trip), 0.0, None, None, None, None)
-    loss = max(reception.lost / reception.expected, playout.counts.concealed_ratio)
+    round_trip = reports.round_trip if reports is not None else None
+    if leg_format is None or reception is None or playout is None:
+        return LegQuality(0.0, 0.0, 0.0, _milliseconds(round_trip), 0.0, None, None, None, None)
+    interval = counted(leg).since(since)
     name = leg_format.audio.name
     coding = leg_format.ptime / 1000 + (_LOOKAHEAD if name == "opus" else 0.0)
-    network = (round_trip or 0.0) / 2
-    peer_loss = leg.reports.peer_loss if leg.reports is not None else None
-    peer_jitter = leg.reports.peer_jitter if leg.reports is not None else None
-    jitter_back = None if peer_jitter is None else peer_jitter / leg_format.audio.clock_rate
-    peer_mos = None
-    if peer_loss is not None:
+    delay = (round_trip or 0.0) / 2 + coding + _TICK
+    mos = None
+    if interval.expected:
+        mos = estimate(name, max(interval.loss, interval.concealed_ratio), delay + playout.delay)
+    peer_loss = peer_jitter = peer_mos = None
+    if reports is not None and reports.peer_loss is not None:
+        peer_loss = reports.peer_loss_overall if since is BEGINNING else reports.peer_loss
+        peer_jitter = (reports.peer_jitter or 0) / leg_format.audio.clock_rate
         # The peer's own buffer is not reported; twice its jitter is what a usual one holds.
-        peer_mos = estimate(name, peer_loss, network + coding + _TICK + 2 * (jitter_back or 0.0))
+        peer_mos = estimate(name, peer_loss, delay + 2 * peer_jitter)
     return LegQuality(
-        loss=loss,
+        loss=interval.loss,
+        concealed_ratio=interval.concealed_ratio,
         jitter_ms=reception.jitter_ms,
         round_trip_ms=_milliseconds(round_trip),
         buffer_ms=1000 * playout.delay,
-        mos=estimate(name, loss, network + coding + _TICK + playout.delay),
+        mos=mos,
         peer_loss=peer_loss,
-        peer_jitter_ms=_milliseconds(jitter_back),
+        peer_jitter_ms=_milliseconds(peer_jitter),
         peer_mos=peer_mos,
     )
 

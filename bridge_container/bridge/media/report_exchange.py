@@ -42,6 +42,8 @@ class ReportExchange:
         self._last_sender_report = 0
         self._last_sender_report_came = 0.0
         self._peer_lost: float | None = None
+        self.peer_loss_overall = 0.0
+        """Share of all our packets that the peer has lost so far."""
         self.round_trip: float | None = None
         """Seconds, smoothed."""
         self.peer_jitter: int | None = None
@@ -65,15 +67,17 @@ class ReportExchange:
             self._last_sender_report_came = now
         for block in reports.blocks:
             if block.ssrc == outgoing.ssrc:
-                self._learn(block, now)
+                self._learn(block, outgoing, now)
         for sequence_number in reports.lost:
             outgoing.resend(sequence_number)
         return True
 
-    def _learn(self, block: ReportBlock, now: float) -> None:
+    def _learn(self, block: ReportBlock, outgoing: OutgoingStream, now: float) -> None:
         lost = block.fraction_lost / 256
         before = self._peer_lost
         self._peer_lost = lost if before is None else before + _RECENT * (lost - before)
+        # RFC 3550 section 6.4.1: duplicates make the cumulative number negative.
+        self.peer_loss_overall = min(max(block.packets_lost, 0) / max(outgoing.sent, 1), 1.0)
         self.peer_jitter = block.jitter
         if block.last_sender_report == 0:
             return

@@ -69,6 +69,15 @@ async def test_phones_and_a_browser_in_workers(pool: WorkerPoolMediaEngine) -> N
     assert tone_level(carol.hearing(), 850) < 50
     assert {member.leg_id for member in await pool.members("two")} == {"carol", "browser"}
     assert (await pool.statistics("alice")).packets_received > 20
+    # One question to each worker; a leg that nobody knows is no error.
+    sampled = await pool.sample(["alice", "carol", "bob", "nobody"])
+    assert set(sampled) == {"alice", "bob", "carol"}
+    assert all(each.packets_received > 20 and each.mos is not None for each in sampled.values())
+    # Ratios are of the time since, counts of the whole call: nothing that was heard before counts again.
+    await talk(0.5, *calls)
+    again = await pool.sample(["alice"])
+    assert again["alice"].packets_received > sampled["alice"].packets_received
+    assert again["alice"].mos is not None
     with pytest.raises(MediaError, match="no leg"):
         await pool.play("nobody", b"")
     with pytest.raises(MediaError, match="digits are"):
@@ -112,6 +121,7 @@ async def test_a_killed_worker_ends_its_calls_and_no_others_and_is_replaced(
     assert doomed != pool.worker_process_id("other")
     os.kill(doomed, signal.SIGKILL)
     survivors = [(phones[name], addresses[name]) for name in ("bob", "carol")]
+    assert set(await pool.sample(["alice", "bob", "carol"])) >= {"bob", "carol"}
     await talk_until(lambda: failed.is_set() and phones["bob"].hears(1130), *survivors)
     assert [event for event in events if isinstance(event, LegFailed)] == [
         LegFailed("alice", "worker_failed")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.media.e_model import estimate, transmission_rating
-from bridge.media.leg_quality import measure
+from bridge.media.leg_quality import LegCounts, counted, measure
 from bridge.media.media_core import FirstPacketCame, PeerWentSilent
 from bridge.media.media_leg import LegFormat, LegTimeouts, MediaLeg
 from bridge.media.outgoing_stream import OutgoingStream
@@ -66,6 +66,60 @@ def test_two_ends_measure_round_trip_loss_and_jitter() -> None:
     assert first.peer_mos is not None
     assert 2.5 < second.mos < 3.5 < 4.0 < first.mos
     assert first.peer_mos == pytest.approx(second.mos, abs=0.3)
+
+
+def test_figures_of_an_interval_are_those_of_the_interval() -> None:
+    end, other = leg(11, "one"), leg(22, "other")
+    marks = [counted(end)]
+    figures = []
+    for tick in range(6000):
+        now = tick * 0.005
+        if tick % 4 == 0:
+            other.outgoing.send_payload(PAYLOAD)
+            end.pull(now)
+        trouble = 2000 <= tick < 4000
+        packets = [data for data in other.take_packets() if not trouble or tick // 4 % 5]
+        end.receive(packets, now)
+        if tick % 2000 == 1999:
+            figures.append(measure(end, marks[-1]))
+            marks.append(counted(end))
+    assert [each.loss for each in figures] == pytest.approx([0.0, 0.2, 0.0], abs=0.01)
+    assert [each.concealed_ratio for each in figures] == pytest.approx([0.0, 0.2, 0.0], abs=0.02)
+    scores = [each.mos for each in figures]
+    assert None not in scores
+    assert min(scores[0] or 0.0, scores[2] or 0.0) > 4.2 > 3.0 > (scores[1] or 5.0)
+    assert measure(end).loss == pytest.approx(0.2 / 3, abs=0.01)
+    # Nothing has come since: nothing to judge.
+    silent = measure(end, counted(end))
+    assert (silent.loss, silent.concealed_ratio, silent.mos) == (0.0, 0.0, None)
+
+
+def test_an_interval_across_a_change_of_codec_counts_from_the_change_on() -> None:
+    before = LegCounts(500, 50, 80_000, 8000)
+    after = LegCounts(100, 1, 96_000, 8160)
+    assert after.since(before) == LegCounts(100, 1, 16_000, 160)
+    # What was made up is taken back when nothing turns out to be missing, and a late packet is lost no more.
+    assert LegCounts(510, 49, 80_000, 7000).since(before) == LegCounts(10, 0, 0, 0)
+
+
+def test_what_the_phone_lost_is_told_of_late_and_of_the_whole_call() -> None:
+    end = leg(11, "one")
+    for _ in range(1000):
+        end.outgoing.send_payload(PAYLOAD)
+    end.receive([build_receiver_report(22, [ReportBlock(11, 128, 100, 1000, 80, 0, 0)])], 10.0)
+    for second in range(11, 30):
+        end.receive([build_receiver_report(22, [ReportBlock(11, 0, 100, 1000, 80, 0, 0)])], float(second))
+    whole, lately = measure(end), measure(end, LegCounts(1))
+    assert whole.peer_loss == pytest.approx(0.1)
+    assert lately.peer_loss == pytest.approx(0.0, abs=0.001)
+    assert whole.peer_jitter_ms == pytest.approx(10.0)
+    assert whole.mos is None, "the phone has sent nothing"
+    assert whole.peer_mos is not None
+    assert lately.peer_mos is not None
+    assert whole.peer_mos < lately.peer_mos
+    # Duplicates can make the phone's count negative.
+    end.receive([build_receiver_report(22, [ReportBlock(11, 0, -5, 1000, 80, 0, 0)])], 31.0)
+    assert measure(end).peer_loss == 0.0
 
 
 def test_a_receiver_that_sends_nothing_reports_too() -> None:

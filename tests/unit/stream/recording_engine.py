@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from bridge.calls.media_engine import (
     LegStatistics,
@@ -52,6 +52,9 @@ class RecordingEngine:
 
     async def statistics(self, leg_id: str) -> LegStatistics:
         return LegStatistics()
+
+    async def sample(self, leg_ids: Sequence[str]) -> Mapping[str, LegStatistics]:
+        return {}
 
     async def close_leg(self, leg_id: str) -> LegStatistics:
         return LegStatistics()

@@ -95,7 +95,7 @@ def _sk(bridge_id: str, portion: int | None = None) -> str:
 def _item(
     bridge_id: str, portion: int, application_id: str, calls: Sequence[CallQuality], lifetime: timedelta
 ) -> Item:
-    """Names once, then a row of numbers for each call: some sixty bytes."""
+    """Names once, then a row of numbers for each call: some 120 bytes with its id."""
     measured_at = max(call.measured_at for call in calls)
     names = sorted({name for call in calls for name in call.figures})
     rows = {call.call_id: [_short(call.figures.get(name)) for name in names] for call in calls}

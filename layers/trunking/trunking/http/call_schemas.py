@@ -9,6 +9,7 @@ from pydantic import Field
 from trunking.bridge_status import BridgeStatus
 from trunking.call_record import CallRecord
 from trunking.http.schema_types import Nanoseconds, QueryModel, ResponseModel
+from trunking.live_quality import CallQuality
 from trunking.public_form import nanoseconds
 
 
@@ -49,14 +50,21 @@ class SIPCallResponse(ResponseModel):
     termination: str | None = Field(None, description="Why the call ended; absent while it lives")
     sip_status: int | None = Field(None, description="Final status of the INVITE")
     codec: str | None = None
-    quality: dict[str, float]
+    quality: dict[str, float] = Field(
+        description="Of an ended call as a whole; of a running one, what was measured last"
+    )
+    quality_measured_at: Nanoseconds | None = Field(
+        None, description="When a running call was measured; absent before that, and once it has ended"
+    )
     dtmf_count: int
     ladder: list[SIPCallStepResponse]
 
     @classmethod
-    def of(cls, record: CallRecord) -> SIPCallResponse:
-        """The response for a record."""
+    def of(cls, record: CallRecord, live: CallQuality | None = None) -> SIPCallResponse:
+        """The response for a record; `live` is the latest quality of a call that has not ended."""
         answered, ended = record.answered_at, record.ended_at
+        if ended is not None:
+            live = None
         return cls(
             id=record.id,
             sip_call_id=record.sip_call_id,
@@ -75,7 +83,8 @@ class SIPCallResponse(ResponseModel):
             termination=None if record.termination is None else record.termination.value,
             sip_status=record.sip_status,
             codec=record.codec,
-            quality=dict(record.quality),
+            quality=dict(record.quality if live is None else live.figures),
+            quality_measured_at=None if live is None else nanoseconds(live.measured_at),
             dtmf_count=record.dtmf_count,
             ladder=[
                 SIPCallStepResponse(at=nanoseconds(step.at), what=step.what, detail=dict(step.detail))
