@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from bridge.adapters.garbage import GarbageSchedule
 from bridge.adapters.media_engine import TickMediaEngine
-from bridge.adapters.media_garbage import GarbageSchedule
 from bridge.adapters.media_settings import MediaSettings
 from bridge.adapters.webrtc_socket import WebRtcSettings, WebRtcSocket
 from bridge.calls.media_engine import Codec, PhoneLegParameters

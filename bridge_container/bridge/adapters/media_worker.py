@@ -12,8 +12,8 @@ import socket
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 
+from bridge.adapters.garbage import GarbageSchedule
 from bridge.adapters.media_engine import TickMediaEngine
-from bridge.adapters.media_garbage import GarbageSchedule
 from bridge.adapters.media_settings import MediaSettings
 from bridge.adapters.media_worker_messages import METHODS, Adoption, LoadReport, Reply, Request, Stop
 from bridge.adapters.webrtc_port import WebRtcPeerFactory

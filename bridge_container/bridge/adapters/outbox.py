@@ -25,7 +25,9 @@ logger = logging.getLogger("bridge.outbox")
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
-_REFUSED_FOR_GOOD = frozenset({"ValidationException", "ValidationError", "InvalidParameterValue", "413"})
+_REFUSED_FOR_GOOD = frozenset(
+    {"ValidationException", "ValidationError", "SerializationException", "InvalidParameterValue", "413"}
+)
 """Errors about the item itself, such as one that is too large: trying again changes nothing."""
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 from pathlib import Path
 
+from bridge.adapters.garbage import GarbageSchedule
 from bridge.adapters.settings import BridgeSettings
 from bridge.bootstrap.bridge import Bridge
 
@@ -33,16 +34,25 @@ async def serve(settings: BridgeSettings) -> None:
         # A bridge that cannot start says why, by the exception.
         start.result()
         _write_ready_file(settings.ready_file, bridge)
+        collecting = asyncio.ensure_future(_collect_garbage())
         await stop
         bridge.start_draining()
         await bridge.show_draining()
         await _calls_ended(bridge, hurried, settings.drain_seconds)
+        collecting.cancel()
     else:
         start.cancel()
         await asyncio.gather(start, return_exceptions=True)
     await bridge.stop()
     if settings.ready_file is not None:
         settings.ready_file.unlink(missing_ok=True)
+
+
+async def _collect_garbage() -> None:
+    schedule = GarbageSchedule()
+    while True:
+        await asyncio.sleep(1)
+        schedule.collect()
 
 
 async def _calls_ended(bridge: Bridge, hurried: asyncio.Event, seconds: float) -> None:

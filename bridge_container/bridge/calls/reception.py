@@ -30,6 +30,7 @@ from trunking.identifiers import new_call_record_id
 from trunking.numbers import normalise
 from trunking.routing import InboundCall, Rejection, Route
 from trunking.termination import Termination
+from trunking.trunk import Trunk
 
 logger = logging.getLogger("bridge.calls")
 
@@ -123,9 +124,7 @@ class Reception:
             ports.meters.refused("record_left_out")
             ports.meters.ended(found.termination, answered=False, seconds=0.0)
             return
-        record = self._record(event.flow, arrival, found.called_number, arrival.claimed_caller)
-        if found.trunk is not None:
-            record = replace(record, application_id=found.trunk.application_id, trunk_id=found.trunk.id)
+        record = self._record(event.flow, arrival, found.called_number, arrival.claimed_caller, found.trunk)
         self._report(record, _Why(found.termination, found.expected, found.received))
 
     def _route(self, event: InviteReceived, arrival: Arrival, found: Identified) -> SipCall | None:
@@ -134,13 +133,9 @@ class Reception:
         if found.by_digest:
             self._decisions.guard.succeeded(source, now)
         ports.meters.arrived()
-        record = replace(
-            self._record(event.flow, arrival, found.called_number, ""),
-            application_id=trunk.application_id,
-            trunk_id=trunk.id,
-        )
-        inbound = self._inbound(arrival, found, record)
-        record = replace(record, caller_number=inbound.caller_number)
+        caller = _caller_of(arrival, trunk)
+        record = self._record(event.flow, arrival, found.called_number, caller, trunk)
+        inbound = _inbound(arrival, record)
         route = self._decisions.table.resolve(inbound, trunk)
         if isinstance(route, Rejection):
             self._refuse(event, record, route)
@@ -178,34 +173,20 @@ class Reception:
         reject(self._ports.signalling, event.call, why.termination)
         self._report(record, _Why(why.termination, why.expected, why.received))
 
-    def _record(self, flow: Flow, arrival: Arrival, called: str, caller: str) -> CallRecord:
+    def _record(
+        self, flow: Flow, arrival: Arrival, called: str, caller: str, trunk: Trunk | None
+    ) -> CallRecord:
         received_at = self._ports.clock.utc()
         return CallRecord(
             id=new_call_record_id(received_at),
-            application_id=None,
+            application_id=None if trunk is None else trunk.application_id,
             sip_call_id=arrival.call_id,
             bridge_id=self._settings.bridge_id,
             source=f"{flow.transport.value}:{flow.remote_host}:{flow.remote_port}",
             called_number=called,
             caller_number=caller,
             received_at=received_at,
-        )
-
-    def _inbound(self, arrival: Arrival, found: Identified, record: CallRecord) -> InboundCall:
-        """RFC 3325: the asserted identity counts, because only an authenticated peer gets here."""
-        raw = arrival.asserted_caller or arrival.claimed_caller
-        # RFC 3323: who asked for privacy is nobody in the call, whatever the network knows.
-        caller = "" if arrival.private else (normalise(raw, found.trunk.country) or raw)
-        name = "" if arrival.private else (arrival.asserted_name or arrival.claimed_name)
-        return InboundCall(
-            called_number=found.called_number,
-            caller_number=caller,
-            sip_call_id=arrival.call_id,
-            received_at=record.received_at,
-            uuid=record.id,
-            caller_name=name,
-            sip_headers=arrival.headers,
-            verstat=arrival.verstat,
+            trunk_id=None if trunk is None else trunk.id,
         )
 
     def _report(self, record: CallRecord, why: _Why) -> None:
@@ -247,3 +228,27 @@ def reject(signalling: Signalling, handle: str, termination: Termination) -> Non
     """Answer an INVITE as the table says for the termination."""
     said = TERMINATION_STATUS[termination]
     signalling.reject(handle, said.status, reason=said.phrase, retry_after=said.retry_after)
+
+
+def _caller_of(arrival: Arrival, trunk: Trunk) -> str:
+    """RFC 3325: the asserted identity counts, because only an authenticated peer gets here.
+
+    RFC 3323: who asked for privacy is nobody in the call, whatever the network knows.
+    """
+    if arrival.private:
+        return ""
+    raw = arrival.asserted_caller or arrival.claimed_caller
+    return normalise(raw, trunk.country) or raw
+
+
+def _inbound(arrival: Arrival, record: CallRecord) -> InboundCall:
+    return InboundCall(
+        called_number=record.called_number,
+        caller_number=record.caller_number,
+        sip_call_id=record.sip_call_id,
+        received_at=record.received_at,
+        uuid=record.id,
+        caller_name="" if arrival.private else arrival.asserted_name or arrival.claimed_name,
+        sip_headers=arrival.headers,
+        verstat=arrival.verstat,
+    )

@@ -174,7 +174,7 @@ class InviteCall:
         if self._step(CallStep.REFUSE):
             self._stop(now)
             self.invite.respond(status, now, reason=reason, headers=headers)
-            self._forget(self)
+            self._leave()
 
     def drop(self, now: float) -> None:
         """No answer at all, not even 100."""
@@ -182,7 +182,7 @@ class InviteCall:
             self._stop(now)
             self.invite.trying_owed = False
             self.invite.transaction.fall_silent(now)
-            self._forget(self)
+            self._leave()
 
     def hang_up(self, now: float, reason: str) -> None:
         """End the call by what its state allows: 480, BYE now, or BYE once the ACK is there."""
@@ -202,7 +202,7 @@ class InviteCall:
             self._stop(now)
             self.invite.respond(487, now)
             self.context.emit(CallCancelled(self.handle, request.header("Reason") or ""))
-            self._forget(self)
+            self._leave()
 
     def acknowledge(self, request: SipRequest, now: float) -> None:
         """The ACK of our 200, to the INVITE or to a re-INVITE."""
@@ -230,7 +230,7 @@ class InviteCall:
             self._stop(now)
             if not crossing:
                 self.context.emit(CallEnded(self.handle, "bye", incoming.request.header("Reason") or ""))
-                self._forget(self)
+                self._leave()
 
     def lose_connection(self, now: float) -> None:
         """The connection that the call came over is gone; a confirmed call goes on without it."""
@@ -246,7 +246,7 @@ class InviteCall:
         if self.state is CallState.PROCEEDING:
             self.invite.respond(500, now)
             self._step(CallStep.END)
-            self._forget(self)
+            self._leave()
         elif self._step(CallStep.HANG_UP):
             # Q.850: 41 is a temporary failure, 102 recovery on timer expiry.
             number = 41 if cause == "dialog_failed" else 102
@@ -276,9 +276,16 @@ class InviteCall:
 
         def end() -> None:
             self._step(CallStep.END)
-            self._forget(self)
+            self._leave()
 
         self.sender.send("BYE", now, headers=(reason_header(reason),) if reason else (), on_end=end)
+
+    def _leave(self) -> None:
+        """Nothing can reach the call any more. Its parts refer back to it: without them it is freed at once,
+        and a bridge that keeps deadlines has nothing to collect."""
+        self._forget(self)
+        self._success = None
+        del self.provisional, self.session_refresh, self.session_timer, self.renegotiation, self.transfer
 
     def _stop(self, now: float) -> None:
         """End every timer of the call; the transactions run out by themselves."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -16,6 +18,7 @@ from bridge.sip.events import (
     TransferReported,
 )
 from bridge.sip.flow import Flow
+from bridge.sip.invite_call import InviteCall
 from tests.support.sip.bench import TCP, TLS, UDP, UDP6, Bench
 from tests.support.sip.caller import ANSWER, Caller
 
@@ -189,6 +192,71 @@ def test_crossing_byes_are_both_answered() -> None:
     assert bench.events == []
     bench.advance(40)
     assert bench.endpoint.next_deadline() is None
+
+
+def end_by_bye(bench: Bench, caller: Caller) -> None:
+    bench.confirmed(caller)
+    bench.receive(caller.bye())
+
+
+def end_by_hanging_up(bench: Bench, caller: Caller) -> None:
+    call = bench.confirmed(caller)
+    bench.endpoint.hang_up(call, bench.now)
+    (bye,) = bench.collect()
+    bench.receive(caller.response(bye, 200))
+
+
+def end_by_crossing_byes(bench: Bench, caller: Caller) -> None:
+    call = bench.confirmed(caller)
+    bench.endpoint.hang_up(call, bench.now)
+    (ours,) = bench.collect()
+    bench.receive(caller.bye())
+    bench.receive(caller.response(ours, 481))
+
+
+def end_by_cancel(bench: Bench, caller: Caller) -> None:
+    bench.invited(caller)
+    bench.receive(caller.cancel())
+
+
+def end_by_refusal(bench: Bench, caller: Caller) -> None:
+    bench.endpoint.reject(bench.invited(caller), 404, bench.now)
+
+
+def end_by_a_lost_ack(bench: Bench, caller: Caller) -> None:
+    bench.answered(caller)
+    bench.advance(80)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        end_by_bye,
+        end_by_hanging_up,
+        end_by_crossing_byes,
+        end_by_cancel,
+        end_by_refusal,
+        end_by_a_lost_ack,
+    ],
+    ids=lambda end: end.__name__,
+)
+def test_ended_call_is_freed_without_the_garbage_collector(end: Callable[[Bench, Caller], None]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = calls_in_memory()
+        bench = Bench()
+        end(bench, Caller())
+        bench.advance(100)
+        bench.events.clear()
+        assert calls_in_memory() == before
+    finally:
+        gc.enable()
+
+
+def calls_in_memory() -> int:
+    """Calls that nothing has freed."""
+    return sum(isinstance(each, InviteCall) for each in gc.get_objects())
 
 
 def test_11_info_with_digits_is_told_and_others_refused() -> None:

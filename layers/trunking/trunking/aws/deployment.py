@@ -31,6 +31,8 @@ class Deployment:
     bus: str = ""
     sip_host: str = DEFAULT_SIP_HOST
     """Host, with a port where it is not 5060, in a trunk's `uri`."""
+    parameter_validation: bool = True
+    """Whether botocore checks requests before AWS does: a twentieth of what a busy bridge does."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Deployment:
@@ -48,32 +50,46 @@ class Deployment:
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """Throttled requests are retried with backoff by the client itself."""
-        client: DynamoDBClient = _client("dynamodb")
+        client: DynamoDBClient = self._client("dynamodb")
         return client
 
     @cached_property
     def secrets_manager(self) -> SecretsManagerClient:
         """As `dynamodb`."""
-        client: SecretsManagerClient = _client("secretsmanager")
+        client: SecretsManagerClient = self._client("secretsmanager")
         return client
 
     @cached_property
     def events(self) -> EventBridgeClient:
         """As `dynamodb`."""
-        client: EventBridgeClient = _client("events")
+        client: EventBridgeClient = self._client("events")
         return client
 
     @cached_property
     def sqs(self) -> SQSClient:
         """As `dynamodb`."""
-        client: SQSClient = _client("sqs")
+        client: SQSClient = self._client("sqs")
         return client
 
     @cached_property
     def sns(self) -> SNSClient:
         """As `dynamodb`."""
-        client: SNSClient = _client("sns")
+        client: SNSClient = self._client("sns")
         return client
+
+    def _client(self, service: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        # Three tries within a function's 29 s: what still fails is answered 429 or 503.
+        config = Config(
+            retries={"mode": "standard", "max_attempts": 3},
+            connect_timeout=1,
+            read_timeout=5,
+            tcp_keepalive=True,
+            parameter_validation=self.parameter_validation,
+        )
+        return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 _current: dict[tuple[Deployment, str | None], Deployment] = {}
@@ -87,14 +103,3 @@ def current_deployment() -> Deployment:
         _current.clear()
         _current[key] = named
     return _current[key]
-
-
-def _client(service: str) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    # Three tries within a function's 29 s: what still fails is answered 429 or 503.
-    config = Config(
-        retries={"mode": "standard", "max_attempts": 3}, connect_timeout=1, read_timeout=5, tcp_keepalive=True
-    )
-    return boto3.client(service, config=config)  # type: ignore[call-overload]
