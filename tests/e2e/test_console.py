@@ -68,6 +68,12 @@ async def press_button(page: Page, text: str) -> None:
     await page.evaluate(f"{found}.click()")
 
 
+async def reload(page: Page) -> None:
+    """Load the page anew; what was shown before is gone when this returns."""
+    await page.evaluate("globalThis.before = true; location.reload()")
+    await page.wait_for("globalThis.before === undefined")
+
+
 def text_is_shown(text: str) -> str:
     """The condition that the page shows a text."""
     return f"document.body?.innerText.includes({json.dumps(text)})"
@@ -81,7 +87,7 @@ async def test_a_wrong_secret_is_refused_and_the_right_one_stays_over_a_reload(
     await page.evaluate("document.querySelector('input').focus()")
     await sign_in(page, stack.api_key, stack.api_secret)
     await page.wait_for(text_is_shown("Demo trunk"))
-    await page.evaluate("location.reload()")
+    await reload(page)
     await page.wait_for(text_is_shown("Demo trunk"))
     kept = await page.evaluate(
         "JSON.stringify([location.href, {...localStorage}, {...sessionStorage}, document.cookie])"
@@ -100,7 +106,7 @@ async def test_a_wrong_secret_is_refused_and_the_right_one_stays_over_a_reload(
     )
     await press_button(page, "Sign out")
     await page.wait_for("document.querySelector('input[type=password]')")
-    await page.evaluate("location.reload()")
+    await reload(page)
     await page.wait_for("document.querySelector('input[type=password]')")
 
 
@@ -152,6 +158,42 @@ async def test_a_trunk_and_a_rule_made_here_take_a_call_that_shows_up_with_its_l
     assert steps[0] == "invite received"
     assert "answered" in steps
     assert steps[-1] == "ended"
+
+
+async def test_a_running_call_shows_how_it_sounds_until_it_ends(page: Page, stack: LocalStack) -> None:
+    await sign_in(page, stack.api_key, stack.api_secret)
+    await page.wait_for(text_is_shown("Demo trunk"))
+    await press_button(page, "Calls")
+    link = "document.querySelector('.cards li:first-child a')"
+    async with phone_of(stack) as phone:
+        await phone.call(stack.number)
+        await page.wait_for(
+            "document.querySelector('.cards li:first-child .badge')?.textContent === 'answered'"
+        )
+        await page.evaluate(f"{link}.focus()")
+        shown = "document.querySelector('.cards li:first-child .quality').textContent"
+        await page.wait_for(f"/^MOS 4\\.\\d\\d from the phone/.test({shown})")
+        assert await page.evaluate(f"document.activeElement === {link}"), (
+            "figures come without taking the focus"
+        )
+        await page.evaluate(f"{link}.click()")
+        await page.wait_for("document.getElementById('quality')")
+        rows = await page.evaluate(
+            "Object.fromEntries([...document.querySelectorAll('#quality tbody tr')]"
+            ".map((row) => [...row.children].map((cell) => cell.textContent))"
+            ".map(([name, ...ways]) => [name, ways]))"
+        )
+        assert rows["MOS estimate"][0].startswith("4.")
+        assert rows["Packets lost"][0].endswith(" %")
+        assert rows["Jitter"][0].endswith(" ms")
+        assert all(int(count) > 0 for count in rows["Packets"])
+        await page.wait_for(text_is_shown("s ago. Loss and MOS are of the seconds before that"))
+        await page.resize(360, 740)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+        await phone.hang_up()
+    # Nobody reloads the page: the call's end and the figures of the whole call come by themselves.
+    await page.wait_for(text_is_shown("caller_hung_up"))
+    await page.wait_for(text_is_shown("Of the whole call."))
 
 
 async def test_a_refused_call_is_shown_and_explained(page: Page, stack: LocalStack) -> None:

@@ -2,6 +2,7 @@
 
 import { calls } from "./api.js";
 import { element, facts, show, time } from "./dom.js";
+import { qualityLine, qualitySection } from "./quality.js";
 
 const READ_AGAIN = 3000;
 
@@ -11,12 +12,17 @@ export async function showCalls({ signal }) {
   const read = async () => {
     const { sip_calls: found } = await calls.list();
     nothing.hidden = found.length > 0;
-    // A list that did not change is left alone: the focus stays where it is.
+    // A list that did not change is left alone: the focus stays where it is. Quality changes in its place.
     const text = JSON.stringify(found.map((each) => [each.id, each.state]));
     if (list.dataset.shown !== text) list.replaceChildren(...found.map(card));
     list.dataset.shown = text;
+    found.forEach((each, place) => {
+      const shown = list.children[place].querySelector(".quality");
+      shown.textContent = each.state === "ended" ? "" : qualityLine(each);
+    });
   };
   await read();
+  if (signal.aborted) return;
   show("Calls", element("h1", {}, "Calls"), nothing, list);
   const again = setInterval(() => document.hidden || read().catch(() => {}), READ_AGAIN);
   signal.addEventListener("abort", () => clearInterval(again));
@@ -39,6 +45,7 @@ function card(call) {
       state(call),
     ),
     element("p", { class: "soft" }, [time(call.received_at), call.call_cid, duration(call)].filter(Boolean).join(" · ")),
+    element("p", { class: "soft quality" }),
   );
 }
 
@@ -48,13 +55,35 @@ function duration(call) {
 }
 
 export async function showCall({ id, signal }) {
-  const call = await calls.read(id);
-  const quality = call.quality ?? {};
-  const figure = (name, unit = "", digits = 0) => (quality[name] === undefined ? null : `${quality[name].toFixed(digits)}${unit}`);
+  const parts = element("div");
+  let shown = "";
+  const read = async () => {
+    const call = await calls.read(id);
+    const text = JSON.stringify(call);
+    // The age of a measurement grows also while nothing else changes.
+    if (shown !== text || call.quality_measured_at) parts.replaceChildren(...sections(call).filter(Boolean));
+    shown = text;
+    return call;
+  };
+  const call = await read();
+  if (signal.aborted) return;
   show(
     "Call",
     element("p", {}, element("a", { href: "#/calls" }, "All calls")),
     element("h1", {}, `${call.caller_number || "anonymous"} → ${call.called_number}`),
+    parts,
+  );
+  if (call.state === "ended") return;
+  const again = setInterval(async () => {
+    if (document.hidden) return;
+    const latest = await read().catch(() => null);
+    if (latest?.state === "ended") clearInterval(again);
+  }, READ_AGAIN);
+  signal.addEventListener("abort", () => clearInterval(again));
+}
+
+function sections(call) {
+  return [
     element(
       "section",
       { class: "card" },
@@ -71,29 +100,14 @@ export async function showCall({ id, signal }) {
         ["Call-ID", element("code", {}, call.sip_call_id)],
       ]),
     ),
-    Object.keys(quality).length > 0 && element(
-      "section",
-      { class: "card" },
-      element("h2", {}, "Quality"),
-      facts([
-        ["MOS estimate", figure("mos", "", 2)],
-        ["Packets received", figure("packets_received")],
-        ["Packets lost", figure("packets_lost")],
-        ["Jitter", figure("jitter_ms", " ms", 1)],
-        ["Round trip", figure("round_trip_ms", " ms", 0)],
-      ]),
-    ),
+    qualitySection(call),
     element(
       "section",
       { class: "card" },
       element("h2", {}, "What happened"),
       element("ol", { class: "ladder" }, call.ladder.map((step) => ladderStep(step, call.received_at))),
     ),
-  );
-  if (call.state !== "ended") {
-    const again = setTimeout(() => showCall({ id, signal }).catch(() => {}), READ_AGAIN);
-    signal.addEventListener("abort", () => clearTimeout(again));
-  }
+  ];
 }
 
 function ladderStep(step, began) {
