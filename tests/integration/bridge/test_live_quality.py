@@ -36,14 +36,21 @@ class LossyRtp(PhoneRtp):
         super().__init__()
         self._written = 0
         self._bridge_ssrc = 0
+        self._sender_report = (0, 0.0)
+        """The middle of the bridge's latest NTP time, and when it came (RFC 3550 section 6.4.1)."""
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
-        self._bridge_ssrc = int.from_bytes(data[8:12], "big")
+        if data[1] == 200:
+            self._sender_report = (int.from_bytes(data[10:14], "big"), time.monotonic())
+        elif data[1] & 0x7F == 0:
+            self._bridge_ssrc = int.from_bytes(data[8:12], "big")
         super().datagram_received(data, address)
 
     def report(self, lost: int, of_256: int) -> None:
         """A receiver report: packets lost in all, and the share of the last ones."""
-        block = ReportBlock(self._bridge_ssrc, of_256, lost, 1000, 40, 0, 0)
+        middle, came = self._sender_report
+        since = round(65536 * (time.monotonic() - came)) if middle else 0
+        block = ReportBlock(self._bridge_ssrc, of_256, lost, 1000, 40, middle, since)
         assert self._transport is not None
         self._transport.sendto(build_receiver_report(99, [block]), self._remote)
 
@@ -109,6 +116,7 @@ def as_measured(quality: Mapping[str, float]) -> bool:
         quality.get("packets_received", 0) > 50
         and 0.05 < quality.get("loss_ratio", 0) < 0.15
         and quality.get("peer_loss_ratio", 0) == pytest.approx(0.25, abs=0.01)
+        and "round_trip_ms" in quality
         and 1.0 <= quality["peer_mos"] < quality["mos"] < 4.0
     )
 
@@ -134,6 +142,7 @@ async def test_a_running_call_shows_how_it_sounds_each_way(stack: LocalStack) ->
         age = time.time() - running["quality_measured_at"] / 1e9
         assert -1 < age < 10
         assert running["quality"]["jitter_ms"] >= 0
+        assert 0 <= running["quality"]["round_trip_ms"] < 1000
         assert running["quality"]["concealed_ratio"] > 0.03
         # The record itself was not written for it: its ladder is that of the answer.
         assert "ended" not in [step["what"] for step in running["ladder"]]
