@@ -6,11 +6,13 @@ import importlib
 import json
 import os
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from api_document.generation import PATH
 from local.aws.template import Template
@@ -288,6 +290,28 @@ def test_alarms_have_a_destination_and_watch_something_real(template: Template) 
 def test_access_log_holds_no_key(template: Template) -> None:
     (stage,) = template.of_type("AWS::ApiGatewayV2::Stage").values()
     assert "query" not in stage["AccessLogSettings"]["Format"].lower()
+
+
+def test_layer_is_built_with_bytecode_and_without_a_second_botocore(template: Template) -> None:
+    """SAM's own build of Python has the one not and the other too; both cost each cold start."""
+    layer = PATH.parents[2] / "layers" / "trunking"
+    (name,) = template.of_type("AWS::Lambda::LayerVersion")
+    metadata = yaml_parse((PATH.parents[2] / "template.yaml").read_text())["Resources"]["TrunkingLayer"]
+    assert metadata["Metadata"]["BuildMethod"] == "makefile"
+    assert name.startswith("TrunkingLayer")
+    done = subprocess.run(
+        ["make", "--dry-run", "build-TrunkingLayer", "ARTIFACTS_DIR=/artifacts"],
+        cwd=layer,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    commands = done.stdout
+    (runtime,) = {properties["Runtime"] for properties in functions(template).values()}
+    assert f"--python-version {runtime.removeprefix('python')} " in commands
+    assert "--platform manylinux2014_aarch64" in commands
+    assert "rm -rf bin botocore botocore-*" in commands
+    assert re.search(r"compileall .*--invalidation-mode unchecked-hash \"/artifacts/python\"", commands)
 
 
 def test_layer_s_requirements_are_those_of_the_project(template: Template) -> None:

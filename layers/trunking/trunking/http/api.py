@@ -17,7 +17,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
 from trunking.aws.applications import Applications
-from trunking.aws.deployment import Deployment, current_deployment
+from trunking.aws.deployment import Deployment, current_deployment, reach_at_start
 from trunking.errors import TrunkingError
 from trunking.http.api_errors import (
     DOES_NOT_EXIST,
@@ -61,6 +61,8 @@ class Api:
         self._metrics = Metrics(namespace="Trunkline")
         # Only AWS calls: patching every library that it knows takes as long as all of our imports.
         self._tracer = Tracer(patch_modules=("botocore",))
+        if operations:
+            reach_at_start()
 
     def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         """Answer one request. Whatever fails unforeseen is logged and answered 500."""
