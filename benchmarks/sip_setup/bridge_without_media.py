@@ -32,7 +32,7 @@ class NoMediaEngine(TickMediaEngine):
         """No workers."""
         return ()
 
-    async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
+    async def open_phone_leg(self, leg_id: str, room: str, *, prefer_ipv6: bool = False) -> RtpAddress:
         """A port that nobody listens on."""
         return RtpAddress("127.0.0.1", 9)
 

@@ -88,7 +88,7 @@ class BaresipPhone:
 
     def call(self, number: str, host: str, port: int, transport: str = "udp") -> None:
         """Dial and wait until the call is up."""
-        self.command("dial", f"sip:{number}@{host}:{port};transport={transport}")
+        self.command("dial", f"sip:{number}@{_bracketed(host)}:{port};transport={transport}")
         self.wait_for("CALL_ESTABLISHED")
 
     def hang_up(self) -> None:
@@ -162,12 +162,17 @@ def _connected(host: str, port: int, process: subprocess.Popen[bytes], directory
             time.sleep(0.05)  # Another process's start: there is no clock to pass in.
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _config(settings: BaresipSettings, directory: Path, control_port: int) -> str:
     rate = _CODEC_RATES[settings.codec]
     lines = [
         "poll_method epoll",
-        f"sip_listen {settings.host}:0",
+        f"sip_listen {_bracketed(settings.host)}:0",
         f"net_interface {settings.host}",
+        f"net_af {'ipv6' if ':' in settings.host else 'ipv4'}",
         f"audio_source aufile,{directory / 'tone.wav'}",
         "audio_player aubridge,nowhere",
         "audio_alert aubridge,nothing",
@@ -179,7 +184,7 @@ def _config(settings: BaresipSettings, directory: Path, control_port: int) -> st
         *(f"module {name}.so" for name in ("g711", "g722", "opus", "aufile", "aubridge", "sndfile", "srtp")),
         "module_tmp account.so",
         *(f"module_app {name}.so" for name in ("contact", "menu", "ctrl_tcp")),
-        f"ctrl_tcp_listen {settings.host}:{control_port}",
+        f"ctrl_tcp_listen {_bracketed(settings.host)}:{control_port}",
         f"snd_path {directory}",
     ]
     if settings.certificate_authority is not None:
@@ -190,7 +195,7 @@ def _config(settings: BaresipSettings, directory: Path, control_port: int) -> st
 def _account(settings: BaresipSettings) -> str:
     rate, channels = _CODEC_RATES[settings.codec], 2 if settings.codec == "opus" else 1
     parts = [
-        f"<sip:{settings.user}@{settings.host}>",
+        f"<sip:{settings.user}@{_bracketed(settings.host)}>",
         "regint=0",
         f"audio_codecs={settings.codec}/{rate}/{channels}",
     ]
@@ -212,6 +217,5 @@ def _write_tone(path: Path, hertz: float, rate: int, channels: int) -> None:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         return int(probe.getsockname()[1])

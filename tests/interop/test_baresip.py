@@ -88,6 +88,21 @@ def test_audio_both_ways(
     assert record.quality["packets_received"] > 25 * TALK_SECONDS
 
 
+def test_audio_both_ways_over_ipv6(
+    bridge: RunningBridge, world: CarrierWorld, other: BaresipPhone, tmp_path: Path
+) -> None:
+    settings = BaresipSettings(host="::1")
+    with baresip_phone(settings, tmp_path / "phone") as phone:
+        phone.call(NUMBER, "::1", bridge.udp_port)
+        time.sleep(TALK_SECONDS)
+        phone.hang_up()
+        assert strongest_tone(phone) == pytest.approx(OTHER_TONE, abs=2)
+    record = record_of(world, settings.user)
+    assert record.source.startswith("udp:::1:")
+    assert record.quality["packets_lost"] == 0
+    assert record.quality["packets_received"] > 25 * TALK_SECONDS
+
+
 def test_tls_and_srtp_with_hold(
     bridge: RunningBridge, world: CarrierWorld, certificate: Path, other: BaresipPhone, tmp_path: Path
 ) -> None:

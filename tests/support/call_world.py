@@ -156,17 +156,19 @@ class FakeMedia:
         self.figures = LegStatistics(packets_received=50, packets_sent=50, mos=4.2)
         self.sampled: list[tuple[str, ...]] = []
         self.full = False
+        self.ipv6 = False
         self.listener: Callable[[MediaEvent], None] | None = None
         self._ports = itertools.count(30_000, 2)
 
     def subscribe(self, listener: Callable[[MediaEvent], None]) -> None:
         self.listener = listener
 
-    async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
+    async def open_phone_leg(self, leg_id: str, room: str, *, prefer_ipv6: bool = False) -> RtpAddress:
         if self.full:
             raise MediaFullError("no free port")
         self.rooms[leg_id] = room
-        return RtpAddress("198.51.100.1", next(self._ports))
+        host = "2001:db8::1" if prefer_ipv6 and self.ipv6 else "198.51.100.1"
+        return RtpAddress(host, next(self._ports))
 
     async def configure_phone_leg(self, leg_id: str, parameters: PhoneLegParameters) -> None:
         self.parameters.setdefault(leg_id, []).append(parameters)

@@ -165,6 +165,7 @@ def running_bridge(
         "SECRET_PREFIX": world.deployment.secret_prefix,
         "SIP_HOST": "127.0.0.1,::1",
         "SIP_PORT": "0",
+        "RTP_HOST_IPV6": "::1",
         "HTTP_PORT": "0",
         "READY_FILE": str(ready_file),
         "CALL_ACCESS": "open",

@@ -61,7 +61,9 @@ class TickMediaEngine:
     def __init__(self, settings: MediaSettings, webrtc_peers: WebRtcPeerFactory | None = None) -> None:
         self._settings = settings
         self._webrtc_peers = webrtc_peers
-        self._ports = RtpPorts(settings.bind_host, settings.port_first, settings.port_last)
+        self._ports = RtpPorts(
+            settings.bind_host, settings.port_first, settings.port_last, settings.bind_host_ipv6
+        )
         self._core = MediaCore(settings.max_speakers)
         self._poller = UdpPoller()
         self._tick = MediaTick(self._core, self._poller, webrtc_peers, self._translate)
@@ -125,10 +127,10 @@ class TickMediaEngine:
 
     # Phones
 
-    async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
+    async def open_phone_leg(self, leg_id: str, room: str, *, prefer_ipv6: bool = False) -> RtpAddress:
         """Reserve an RTP port pair."""
         self._admit(leg_id)
-        return self.adopt_phone_leg(leg_id, room, self._ports.open())
+        return self.adopt_phone_leg(leg_id, room, self._ports.open(prefer_ipv6=prefer_ipv6))
 
     def adopt_phone_leg(self, leg_id: str, room: str, sockets: SocketPair) -> RtpAddress:
         """Take over a bound pair of RTP and RTCP sockets for a new phone leg."""
@@ -136,7 +138,7 @@ class TickMediaEngine:
         transport = UdpTransport(sockets, self._poller)
         leg = self._new_leg(leg_id, "phone", secrets.randbits(32))
         self._add(leg, room, transport)
-        return RtpAddress(self._settings.advertised_host, transport.port)
+        return RtpAddress(self._settings.advertised_for(sockets[0].family), transport.port)
 
     async def configure_phone_leg(self, leg_id: str, parameters: PhoneLegParameters) -> None:
         """Set or change what was negotiated."""

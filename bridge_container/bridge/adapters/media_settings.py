@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ class MediaSettings:
     """Where RTP sockets listen: an IPv4 or IPv6 address."""
     advertised_host: str = "127.0.0.1"
     """The address that SDP names."""
+    bind_host_ipv6: str = ""
+    """Where RTP sockets listen for phones that ask for IPv6, when `bind_host` is of IPv4; empty: nowhere."""
+    advertised_host_ipv6: str = ""
+    """The address that SDP names for them; empty: `bind_host_ipv6`."""
     port_first: int = 0
     """First RTP port, even; 0 with `port_last` 0: any free port."""
     port_last: int = 0
@@ -33,6 +38,12 @@ class MediaSettings:
     """How many are mixed at once in a large room."""
     in_band_dtmf: bool = False
     """Also detect digits as tones in the audio, for phones without telephone-event."""
+
+    def advertised_for(self, family: socket.AddressFamily) -> str:
+        """The address in SDP of a socket of this family."""
+        if family is socket.AF_INET6 and self.bind_host_ipv6:
+            return self.advertised_host_ipv6 or self.bind_host_ipv6
+        return self.advertised_host
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,9 @@ class WorkerPoolMediaEngine:
 
     def __init__(self, settings: MediaSettings, webrtc_peers: WebRtcPeerFactory | None = None) -> None:
         self._settings = settings
-        self._ports = RtpPorts(settings.bind_host, settings.port_first, settings.port_last)
+        self._ports = RtpPorts(
+            settings.bind_host, settings.port_first, settings.port_last, settings.bind_host_ipv6
+        )
         self._workers = [
             MediaWorkerClient(settings, webrtc_peers, self._pass_on, self._worker_failed)
             for _ in range(max(settings.workers, 1))
@@ -95,10 +97,10 @@ class WorkerPoolMediaEngine:
         worker = self._worker_of(room)
         return None if worker is None else worker.process_id
 
-    async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
+    async def open_phone_leg(self, leg_id: str, room: str, *, prefer_ipv6: bool = False) -> RtpAddress:
         """Reserve an RTP port in the worker that holds the room."""
         self._refuse_known(leg_id)
-        leg = _Leg(self._place(room), room, self._ports.open())
+        leg = _Leg(self._place(room), room, self._ports.open(prefer_ipv6=prefer_ipv6))
         self._legs[leg_id] = leg
         try:
             return await self._adopt(leg_id, leg)

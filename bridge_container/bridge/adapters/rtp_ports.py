@@ -25,55 +25,60 @@ SocketPair = tuple[socket.socket, socket.socket]
 class RtpPorts:
     """Hands out pairs from a range, or any free ones when the range is 0 to 0."""
 
-    def __init__(self, host: str, first: int, last: int) -> None:
+    def __init__(self, host: str, first: int, last: int, host_ipv6: str = "") -> None:
+        """`host_ipv6` is where phones that ask for IPv6 are met, when `host` is of IPv4."""
         if (first, last) != (0, 0) and not 1024 <= first < last <= 65535:
             raise ValueError(f"RTP ports {first} to {last}: need 1024 to 65535, the first below the last")
         self._host = host
-        self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._host_ipv6 = host_ipv6
         self._first = first + first % 2
         self._pairs = (last - self._first + 1) // 2 if last else 0
         self._next = 0
 
-    def open(self) -> SocketPair:
-        """A bound pair. Raises `MediaFullError` when no port is free."""
+    def open(self, *, prefer_ipv6: bool = False) -> SocketPair:
+        """A bound pair, of IPv6 if that is preferred and there. Raises `MediaFullError` when none is free."""
+        host = self._host_ipv6 if prefer_ipv6 and self._host_ipv6 else self._host
         if self._pairs == 0:
             for _ in range(_EPHEMERAL_ATTEMPTS):
-                pair = self._ephemeral()
+                pair = self._ephemeral(host)
                 if pair is not None:
                     return pair
         for _ in range(self._pairs):
             port = self._first + 2 * self._next
             self._next = (self._next + 1) % self._pairs
-            pair = self._bind(port)
+            pair = self._bind(host, port)
             if pair is not None:
                 return pair
         raise MediaFullError("no free RTP port")
 
-    def _ephemeral(self) -> SocketPair | None:
-        probe = self._socket()
+    def _ephemeral(self, host: str) -> SocketPair | None:
+        probe = self._socket(host)
         try:
-            probe.bind((self._host, 0))
+            probe.bind((host, 0))
             port: int = probe.getsockname()[1]
         finally:
             probe.close()
-        return self._bind(port & ~1)
+        return self._bind(host, port & ~1)
 
-    def _bind(self, port: int) -> SocketPair | None:
-        rtp, rtcp = self._socket(), self._socket()
+    def _bind(self, host: str, port: int) -> SocketPair | None:
+        rtp, rtcp = self._socket(host), self._socket(host)
         try:
-            rtp.bind((self._host, port))
-            rtcp.bind((self._host, port + 1))
+            rtp.bind((host, port))
+            rtcp.bind((host, port + 1))
         except OSError:  # in use: the caller tries the next
             rtp.close()
             rtcp.close()
             return None
         return rtp, rtcp
 
-    def _socket(self) -> socket.socket:
-        opened = socket.socket(self._family, socket.SOCK_DGRAM)
+    def _socket(self, host: str) -> socket.socket:
+        opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         opened.setblocking(False)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        if self._family == socket.AF_INET6:
+        if opened.family == socket.AF_INET6:
+            if host == self._host_ipv6:
+                # IPv4 has sockets of its own, which may have the same port.
+                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, _EXPEDITED)
         else:
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _EXPEDITED)

@@ -10,7 +10,7 @@ import os
 import socket
 import uuid
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -113,6 +113,9 @@ class BridgeSettings(BaseSettings):
     """`first-last`; 0-0: the system chooses."""
     advertised_media_host: str = ""
     """Host in SDP; needed when `rtp_host` is a wildcard address. `auto`: the ECS task's own."""
+    rtp_host_ipv6: str = ""
+    """Where phones whose SDP names IPv6 addresses are met; empty: their calls get 488."""
+    advertised_media_host_ipv6: str = ""
     media_workers: Annotated[int, Field(ge=0, le=64)] = 0
     """Worker processes for media; 0: media runs in the signalling process."""
     media_initial_seconds: Seconds = 30.0
@@ -188,6 +191,13 @@ class BridgeSettings(BaseSettings):
             raise ValueError("advertised_sip_host is needed when sip_host is a wildcard address")
         if ip_address(self.rtp_host).is_unspecified and not self.advertised_media_host:
             raise ValueError("advertised_media_host is needed when rtp_host is a wildcard address")
+        if self.rtp_host_ipv6:
+            if not isinstance(address := ip_address(self.rtp_host_ipv6), IPv6Address):
+                raise ValueError("rtp_host_ipv6 must be an IPv6 address")
+            if address.is_unspecified and not self.advertised_media_host_ipv6:
+                raise ValueError(
+                    "advertised_media_host_ipv6 is needed when rtp_host_ipv6 is a wildcard address"
+                )
         if self.sip_tls_port is not None and (self.tls_certificate is None or self.tls_key is None):
             raise ValueError("tls_certificate and tls_key are needed when sip_tls_port is set")
         if self.call_access == "open" and not ip_address(self.http_host).is_loopback:

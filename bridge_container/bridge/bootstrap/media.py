@@ -16,6 +16,8 @@ def build_media(settings: BridgeSettings) -> TickMediaEngine | WorkerPoolMediaEn
     media = MediaSettings(
         bind_host=settings.rtp_host,
         advertised_host=settings.media_host,
+        bind_host_ipv6=settings.rtp_host_ipv6,
+        advertised_host_ipv6=settings.advertised_media_host_ipv6,
         port_first=first,
         port_last=last,
         initial_timeout=settings.media_initial_seconds,

@@ -17,7 +17,12 @@ from bridge.calls.call_settings import CallSettings
 from bridge.calls.call_state import Trigger
 from bridge.calls.digit_collection import DigitCollection
 from bridge.calls.media_engine import MediaError
-from bridge.calls.media_negotiation import MediaNegotiation, UnacceptableMediaError, leg_parameters
+from bridge.calls.media_negotiation import (
+    MediaNegotiation,
+    UnacceptableMediaError,
+    leg_parameters,
+    names_ipv6,
+)
 from bridge.calls.pin_entry import PinEntry, PinLockout
 from bridge.calls.sip_call import SipCall
 from trunking.call import CallIdentity
@@ -130,7 +135,9 @@ class CallSetup:
     async def _open_leg(self, call: SipCall) -> None:
         media = self._ports.media
         call.leg_open = True
-        address = await media.open_phone_leg(call.leg_id, self._room(call))
+        # Without an offer the peer's own address tells what it can reach.
+        ipv6 = ":" in call.source if call.offer is None else names_ipv6(call.offer)
+        address = await media.open_phone_leg(call.leg_id, self._room(call), prefer_ipv6=ipv6)
         self._negotiation.begin(call.leg_id, address)
         if call.offer is None:
             return

@@ -138,8 +138,11 @@ class MediaEngine(Protocol):
         """Register the one listener of media events; it is called on the signalling loop."""
         ...
 
-    async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
-        """Reserve an RTP port for a phone in the worker that holds `room`. No audio flows yet."""
+    async def open_phone_leg(self, leg_id: str, room: str, *, prefer_ipv6: bool = False) -> RtpAddress:
+        """Reserve an RTP port for a phone in the worker that holds `room`. No audio flows yet.
+
+        The address is of IPv6 when that is preferred and the engine has one.
+        """
         ...
 
     async def configure_phone_leg(self, leg_id: str, parameters: PhoneLegParameters) -> None:

@@ -28,6 +28,14 @@ class _Session:
     settled: NegotiatedMedia | None = None
     offered: bytes | None = field(default=None, repr=False)
 
+    def settle(self, media: NegotiatedMedia) -> None:
+        """Take it, unless no packet could pass between the two addresses: raises `UnacceptableMediaError`."""
+        ours, theirs = self.local.host, media.remote_host
+        if _is_usable(theirs) and ip_version(ours) != ip_version(theirs):
+            why = f"an IPv{ip_version(theirs)} address, to which there is no way from IPv{ip_version(ours)}"
+            raise UnacceptableMediaError(Refusal(488, why))
+        self.settled = media
+
 
 class MediaNegotiation:
     """The media sessions of all calls, by media leg."""
@@ -47,7 +55,7 @@ class MediaNegotiation:
         negotiated = answer_offer(offer, self._capabilities, session.local, session.settled)
         if isinstance(negotiated, Refusal):
             raise UnacceptableMediaError(negotiated)
-        session.settled = negotiated
+        session.settle(negotiated)
         return negotiated
 
     def offer(self, leg_id: str) -> bytes:
@@ -67,7 +75,7 @@ class MediaNegotiation:
         session.offered = None
         if isinstance(negotiated, Refusal):
             raise UnacceptableMediaError(negotiated)
-        session.settled = negotiated
+        session.settle(negotiated)
         return negotiated
 
     def forget(self, leg_id: str) -> None:
@@ -91,6 +99,16 @@ def leg_parameters(media: NegotiatedMedia) -> PhoneLegParameters:
         receive=media.receive and not media.held,
         srtp=None if crypto is None else SrtpKeys(crypto.suite, crypto.receive_key, crypto.send_key),
     )
+
+
+def ip_version(host: str) -> int:
+    """4 or 6; a host name counts as 4."""
+    return 6 if ":" in host else 4
+
+
+def names_ipv6(description: bytes) -> bool:
+    """Whether IPv6 addresses are the only ones of a session description."""
+    return b"c=IN IP6 " in description and b"c=IN IP4 " not in description
 
 
 @lru_cache(maxsize=4096)

@@ -221,6 +221,21 @@ async def test_a_phone_over_ipv6() -> None:
     await engine.close()
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="this Python knows no IPv6")
+async def test_both_ip_versions_side_by_side() -> None:
+    first = free_range()
+    settings = MediaSettings(bind_host_ipv6="::1", port_first=first, port_last=first + 3)
+    engine = TickMediaEngine(settings)
+    await engine.start()
+    assert (await engine.open_phone_leg("four", "room")).host == "127.0.0.1"
+    assert (await engine.open_phone_leg("six", "room", prefer_ipv6=True)).host == "::1"
+    await engine.close()
+    one_version = TickMediaEngine(MediaSettings())
+    await one_version.start()
+    assert (await one_version.open_phone_leg("six", "room", prefer_ipv6=True)).host == "127.0.0.1"
+    await one_version.close()
+
+
 async def test_ports_come_back_and_run_out() -> None:
     first = free_range()
     engine = TickMediaEngine(MediaSettings(port_first=first, port_last=first + 3))

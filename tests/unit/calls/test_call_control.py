@@ -238,6 +238,26 @@ async def test_unacceptable_offers() -> None:
     assert world.signalling.of(call)[-1][:2] == ("reject", 400)
 
 
+async def test_ipv6_phone_is_met_over_ipv6_or_told_that_it_cannot() -> None:
+    world = CallWorld()
+    offer = OFFER.replace(b"IN IP4 192.0.2.9", b"IN IP6 2001:db8::9")
+    call = await world.invite(offer=offer)
+    assert world.signalling.of(call)[-1][:2] == ("reject", 488)
+    assert "there is no way from IPv4" in world.record_of(call).ladder[-1].detail["detail"]
+    world.media.ipv6 = True
+    call = await world.invite(offer=offer)
+    what, sdp = world.signalling.of(call)[-1]
+    assert what == "answer"
+    assert b"c=IN IP6 2001:db8::1" in sdp
+    request = invite_request("sip:x@trunkline.example", "<sip:a@b>;tag=1", "again")
+    world.control.sip_event(ReinviteReceived(call, request, OFFER.replace(b"o=- 1 1", b"o=- 1 2")))
+    await settle()
+    assert world.signalling.of(call)[-1] == ("reject_reinvite", 488)
+    what, sdp = world.signalling.of(await world.invite())[-1]
+    assert what == "answer"
+    assert b"c=IN IP4 198.51.100.1" in sdp
+
+
 async def test_offerless_invite_takes_the_answer_from_the_ack() -> None:
     world = CallWorld()
     call = await world.invite(offer=None)

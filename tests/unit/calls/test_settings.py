@@ -60,6 +60,29 @@ def test_lists_and_empty_values() -> None:
     assert settings.media_host == "127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("host", "advertised", "complaint"),
+    [
+        ("192.0.2.1", "", "must be an IPv6 address"),
+        ("media.example", "", "does not appear to be an IPv4 or IPv6 address"),
+        ("::", "", "advertised_media_host_ipv6 is needed"),
+        ("::", "2001:db8::1", ""),
+        ("2001:db8::1", "", ""),
+    ],
+)
+def test_ipv6_address_for_media(host: str, advertised: str, complaint: str) -> None:
+    environment = {
+        "BRIDGE_TABLE": "t",
+        "BRIDGE_RTP_HOST_IPV6": host,
+        "BRIDGE_ADVERTISED_MEDIA_HOST_IPV6": advertised,
+    }
+    if complaint:
+        with pytest.raises(ValueError, match=complaint):
+            load_settings(environment)
+    else:
+        assert load_settings(environment).rtp_host_ipv6 == host
+
+
 def test_secrets_are_not_shown() -> None:
     key = "00112233445566778899aabbccddeeff"
     assert key not in repr(load_settings({"BRIDGE_TABLE": "t", "BRIDGE_DIGEST_KEY": key}))

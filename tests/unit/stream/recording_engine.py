@@ -23,7 +23,7 @@ class RecordingEngine:
     def subscribe(self, listener: Callable[[MediaEvent], None]) -> None:
         return
 
-    async def open_phone_leg(self, leg_id: str, room: str) -> RtpAddress:
+    async def open_phone_leg(self, leg_id: str, room: str, *, prefer_ipv6: bool = False) -> RtpAddress:
         return RtpAddress("127.0.0.1", 1)
 
     async def configure_phone_leg(self, leg_id: str, parameters: PhoneLegParameters) -> None:
