@@ -114,6 +114,17 @@ def test_updates_of_the_stack_leave_the_number_of_bridges_to_scaling(template: T
     assert scaling["MinCapacity"] == {"Ref": "BridgeMinTasks"}
 
 
+def test_the_service_comes_after_its_listeners_and_routes(template: Template) -> None:
+    """ECS refuses target groups without a listener, and tasks without a route find no image."""
+    service = template.resources["BridgeService"]
+    assert set(service["DependsOn"]) == {
+        "SipUdpListener",
+        *template.of_type("AWS::EC2::Route"),
+        *template.of_type("AWS::EC2::SubnetRouteTableAssociation"),
+    }
+    assert service["Metadata"]["Listener"] == {"Fn::If": ["HasBridgeTls", {"Ref": "SipTlsListener"}, "none"]}
+
+
 def test_a_bridge_subscribes_bridges_queues_only(template: Template) -> None:
     role = template.of_type("AWS::IAM::Role")["BridgeRole"]
     (subscribe,) = (each for each in statements(role) if "sns:Subscribe" in as_list(each["Action"]))
