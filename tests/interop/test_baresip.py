@@ -103,6 +103,28 @@ def test_audio_both_ways_over_ipv6(
     assert record.quality["packets_received"] > 25 * TALK_SECONDS
 
 
+@pytest.mark.parametrize("codec", ["PCMU", "G722", "opus"])
+def test_digits_have_their_duration_beside_each_codec(
+    bridge: RunningBridge, world: CarrierWorld, tmp_path: Path, codec: str
+) -> None:
+    """telephone-event runs at the codec's clock rate, 48000 Hz beside Opus (RFC 4733 section 2.1)."""
+    settings = BaresipSettings(codec=codec)
+    with baresip_phone(settings, tmp_path / "phone") as phone:
+        phone.call(NUMBER, "127.0.0.1", bridge.udp_port)
+        time.sleep(1)
+        for digit in "19*":
+            phone.command("sndcode", digit)
+            time.sleep(0.4)
+        phone.hang_up()
+    record = record_of(world, settings.user)
+    assert record.codec == codec
+    durations = [step.detail["duration_ms"] for step in record.ladder if step.what == "dtmf"]
+    assert len(durations) == 3
+    assert all(100 <= duration <= 260 for duration in durations), durations
+    # A second and a half of digits' time: were they taken for lost audio, it would be a third of the call.
+    assert record.quality["concealed_ratio"] < 0.05
+
+
 def test_tls_and_srtp_with_hold(
     bridge: RunningBridge, world: CarrierWorld, certificate: Path, other: BaresipPhone, tmp_path: Path
 ) -> None:

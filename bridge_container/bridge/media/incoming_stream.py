@@ -68,7 +68,7 @@ class IncomingStream:
             self.reception = Reception(audio.clock_rate)
         clocks = (event_clock_rate or audio.clock_rate, audio.clock_rate)
         receiver = self._event_receiver
-        if receiver is None or (receiver.clock_rate, receiver.audio_clock_rate) != clocks:
+        if receiver is None or (receiver.clock.declared, receiver.clock.audio) != clocks:
             self._event_receiver = TelephoneEventReceiver(*clocks)
         changed = self._audio is None or (audio.name, audio.clock_rate) != (
             self._audio.name,

@@ -11,6 +11,7 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
+from bridge.media.event_clock import EventClock
 from bridge.media.rtp import unwrap
 
 _PAYLOAD = struct.Struct("!BBH")
@@ -32,6 +33,15 @@ class Digit:
     duration_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How long an event was when a packet came."""
+
+    ticks: int
+    sequence_number: int
+    at: float
+
+
 @dataclass(slots=True)
 class _Event:
     code: int
@@ -41,19 +51,21 @@ class _Event:
     """Duration of segments that are complete."""
     sequence_number: int
     last_packet: float
+    first: _Mark
+    grown: _Mark
+    """The packet that made it longest."""
 
 
 class TelephoneEventReceiver:
     """Turns one stream's event packets into digits. Timestamps and sequence numbers may wrap."""
 
     def __init__(self, clock_rate: int, audio_clock_rate: int | None = None) -> None:
-        """`clock_rate` is telephone-event's, in Hz: durations count in it. None: the audio has the same.
+        """`clock_rate` is telephone-event's, in Hz, as declared. None: the audio has the same.
 
         RFC 4733 section 2.1 wants one clock for both. Where a peer has two, its timestamps may run by either.
         """
-        self.clock_rate = clock_rate
-        self.audio_clock_rate = audio_clock_rate or clock_rate
-        self._segments = (_SEGMENT, _SEGMENT * self.audio_clock_rate // clock_rate)
+        self.clock = EventClock(clock_rate, audio_clock_rate or clock_rate)
+        self._segments = (_SEGMENT, _SEGMENT * self.clock.audio // clock_rate)
         """How far the timestamp may move from one segment of a long event to the next."""
         self._current: _Event | None = None
         self._last_timestamp: int | None = None
@@ -84,9 +96,12 @@ class TelephoneEventReceiver:
                 digits.append(self._finish(current))
                 current = None
         if current is None:
-            current = _Event(code, timestamp, 0, 0, sequence_number, now)
+            first = _Mark(duration, sequence_number, now)
+            current = _Event(code, timestamp, duration, 0, sequence_number, now, first, first)
             self._current = current
-        current.duration = max(current.duration, duration)
+        if duration > current.duration:
+            current.duration = duration
+            current.grown = _Mark(current.earlier + duration, sequence_number, now)
         current.sequence_number = sequence_number
         current.last_packet = now
         if flags & 0x80:
@@ -120,8 +135,11 @@ class TelephoneEventReceiver:
     def _finish(self, event: _Event) -> Digit:
         self._reported.append(event.timestamp)
         self._current = None
+        first, grown = event.first, event.grown
+        packets = (grown.sequence_number - first.sequence_number) & 0xFFFF
+        self.clock.learn(grown.ticks - first.ticks, packets, grown.at - first.at)
         ticks = event.earlier + event.duration
-        return Digit(DIGITS[event.code], round(1000 * ticks / self.clock_rate))
+        return Digit(DIGITS[event.code], round(1000 * ticks / self.clock.rate))
 
 
 @dataclass(frozen=True, slots=True)

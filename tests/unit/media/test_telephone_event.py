@@ -116,8 +116,8 @@ def test_a_long_press_beside_audio_of_another_clock_rate(step: int) -> None:
     receiver = TelephoneEventReceiver(8000, 48000)
     digits: list[Digit] = []
     for number, duration in enumerate((30000, 0xFFFF)):
-        digits += receiver.receive(number, 1000, event(5, duration), 0.02 * number)
-    digits += receiver.receive(2, 1000 + step, event(5, 8000, end=True), 0.06)
+        digits += receiver.receive(number, 1000, event(5, duration), duration / 8000)
+    digits += receiver.receive(2, 1000 + step, event(5, 8000, end=True), (0xFFFF + 8000) / 8000)
     assert digits == [Digit("5", round((0xFFFF + 8000) / 8))]
 
 
@@ -240,6 +240,76 @@ def test_a_reoffer_with_another_codec_changes_the_clock_of_digits() -> None:
     packet = build_rtp(102, True, 1, 1, alice.ssrc, event(4, 4800, end=True))
     incoming.receive(packet, calls.now)
     assert incoming.digits == [Digit("4", 100)]
+
+
+def pressed_beside_opus(clock_rate: int, spacing: int, length: int, digits: str = "55") -> list[Packet]:
+    """Digits of a phone whose durations count in `clock_rate`; `spacing` and `length` are in ms."""
+    packets: list[Packet] = []
+    for place, digit in enumerate(digits):
+        times = [*range(spacing, length, spacing), length, length, length]
+        packets += [
+            (
+                100 * place + number,
+                48_000 * place,
+                event(int(digit), time * clock_rate // 1000, end=number >= len(times) - 3),
+            )
+            for number, time in enumerate(times)
+        ]
+    return packets
+
+
+def received_beside_opus(
+    packets: list[Packet], spacing: int, declared: int = 8000, audio: int = 48_000
+) -> list[int]:
+    """The durations that are told of digits whose packets come `spacing` ms apart."""
+    receiver = TelephoneEventReceiver(declared, audio)
+    now, told = 0.0, []
+    for number, timestamp, payload in packets:
+        now += spacing / 1000
+        told += receiver.receive(number, timestamp, payload, now)
+    return [digit.duration_ms for digit in told + receiver.expire(now + 1)]
+
+
+@pytest.mark.parametrize("counted", [8000, 48_000], ids=["as declared", "as its audio"])
+@pytest.mark.parametrize(("spacing", "length"), [(20, 100), (20, 180), (50, 250), (20, 1000)])
+@pytest.mark.parametrize("step", [1, 2], ids=["events alone", "audio in between"])
+def test_a_phone_that_declares_8000_beside_opus_may_count_in_either(
+    counted: int, spacing: int, length: int, step: int
+) -> None:
+    packets = [
+        (step * number, timestamp, payload)
+        for number, timestamp, payload in pressed_beside_opus(counted, spacing, length)
+    ]
+    assert received_beside_opus(packets, spacing) == [length, length]
+
+
+def test_a_declared_clock_holds_when_packets_come_in_a_burst_or_are_few() -> None:
+    assert received_beside_opus(pressed_beside_opus(8000, 20, 100), 0) == [100, 100]
+    # One packet at the begin, then the end: nothing but their arrival speaks for the declared clock.
+    assert received_beside_opus(pressed_beside_opus(8000, 150, 300), 150) == [300, 300]
+    # Only end packets came.
+    ends = [packet for packet in pressed_beside_opus(8000, 20, 100) if packet[2][1] & 0x80]
+    assert received_beside_opus(ends, 20) == [100, 100]
+
+
+def test_what_one_digit_showed_holds_for_the_next_of_which_only_the_end_came() -> None:
+    packets = pressed_beside_opus(48_000, 20, 180, "15")
+    first_end = next(place for place, packet in enumerate(packets) if packet[0] == 100)
+    kept = packets[:first_end] + [packet for packet in packets[first_end:] if packet[2][1] & 0x80]
+    assert received_beside_opus(kept, 20) == [180, 180]
+
+
+def test_lost_packets_do_not_change_the_clock() -> None:
+    for counted in (8000, 48_000):
+        packets = pressed_beside_opus(counted, 20, 200)
+        kept = [packet for place, packet in enumerate(packets) if place % 3]
+        # Those that are left come further apart, as their numbers do.
+        assert received_beside_opus(kept, 30) == [200, 200]
+
+
+def test_a_phone_may_count_as_its_audio_where_that_is_the_slower_clock() -> None:
+    packets = pressed_beside_opus(8000, 20, 120)
+    assert received_beside_opus(packets, 20, declared=48_000, audio=8000) == [120, 120]
 
 
 def test_more_digits_than_fit_and_what_is_none_are_refused() -> None:
