@@ -24,15 +24,22 @@ from tests.support.running_bridge import (
 from tests.support.waiting import until
 
 
+LOST = 'trunkline_reports_lost_total{what="quality"}'
+
+
 async def test_calls_go_on_without_aws(tmp_path: Path) -> None:
-    with carrier_world() as world, running_bridge(world, tmp_path, {"REPORT_SECONDS": "1"}) as bridge:
+    settings = {"REPORT_SECONDS": "1", "QUALITY_SECONDS": "1"}
+    with carrier_world() as world, running_bridge(world, tmp_path, settings) as bridge:
         await asyncio.to_thread(world.aws.stop)
         account = Account("127.0.0.1", bridge.udp_port, world.digest_trunk.username, PASSWORD)
-        for _ in range(5):
+        for number in range(5):
             phone = Phone(account)
             await phone.open()
             answered = await phone.call(DIGEST_NUMBER)
             assert answered.seconds_to_answer < 5.0
+            if number == 4:
+                # How it sounds cannot be shown either: counted, and nothing waits for it.
+                await until(lambda: bridge.metrics().get(LOST, 0) > 0, 60.0)
             await phone.hang_up()
             phone.close()
         ended = 'trunkline_sip_calls_ended_total{answered="yes",termination="caller_hung_up"}'
