@@ -23,7 +23,6 @@ from tests.support.running_bridge import (
 )
 from tests.support.waiting import until
 
-
 LOST = 'trunkline_reports_lost_total{what="quality"}'
 
 
