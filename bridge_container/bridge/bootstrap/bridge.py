@@ -120,7 +120,7 @@ class Bridge:
         self.driver.connect(self.control.sip_event)
         self.media.subscribe(self._media_event)
         self.http = HttpServer(
-            healthy=lambda: not self.admission.draining,
+            healthy=lambda: self.admission.serving,
             ready=lambda: self.admission.accepting,
             metrics=self.metrics.page,
         )

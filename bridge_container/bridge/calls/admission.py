@@ -62,9 +62,14 @@ class Admission:
         return self._draining
 
     @property
+    def serving(self) -> bool:
+        """Whether the bridge knows its routes and is not draining; full or not."""
+        return self._ready and not self._draining
+
+    @property
     def accepting(self) -> bool:
         """Whether a new call would be taken now, as far as the bridge itself goes."""
-        return self._ready and not self._draining and self._calls < self._limits.calls
+        return self.serving and self._calls < self._limits.calls
 
     def set_ready(self) -> None:
         """The routing table is loaded: calls may come."""

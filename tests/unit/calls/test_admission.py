@@ -37,6 +37,7 @@ def test_bridge_is_full_at_its_limit_and_empties() -> None:
     assert refusal.termination is Termination.BRIDGE_FULL
     assert full.check_bridge() is not None
     assert not full.accepting
+    assert full.serving
     full.give_back("a", one.id)
     assert full.take("c", one, 0.0) is None
     assert full.calls == 2
