@@ -1,9 +1,10 @@
 # Trunkline. `make help` lists the targets; `make run` and `make test` do everything, their own set-up included.
 # ARGS passes options on: make run ARGS="--sip-port 5080", make test ARGS="tests/unit -k digest".
 
-# PROCESSES=0 runs the tests one after the other.
+# PROCESSES=0 runs the tests one after the other. One more than there are cores: half of a test's time is audio that
+# takes its time.
 ARGS ?=
-PROCESSES ?= 2
+PROCESSES ?= $(shell expr `nproc` + 1)
 SET_UP := local/setup/set_up.sh
 BIN := .venv/bin
 export PYTHONPATH := layers/trunking:functions:bridge_container:.
