@@ -5,6 +5,8 @@ Concealment and time scaling both cut and join speech at whole pitch periods, wh
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -45,7 +47,8 @@ def cross_fade(leaving: Signal, entering: Signal) -> Signal:
 
 def root_mean_square(samples: Samples) -> float:
     """How loud."""
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float32))))
+    signal = samples.astype(np.float32)
+    return math.sqrt(float(np.dot(signal, signal)) / max(len(signal), 1))
 
 
 def to_samples(signal: Signal) -> Samples:
