@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,11 +49,17 @@ def baresip_missing() -> str:
     return "baresip is not installed: sudo apt-get install baresip-core"
 
 
+class _ControlClosedError(Exception):
+    """baresip has closed the connection over which it is controlled."""
+
+
 class BaresipPhone:
     """A running baresip."""
 
-    def __init__(self, control: socket.socket, directory: Path) -> None:
-        self._control = control
+    def __init__(self, connect: Callable[[], socket.socket], directory: Path) -> None:
+        """`connect` gives a control connection, or says by AssertionError why there is none."""
+        self._connect = connect
+        self._control = connect()
         self._directory = directory
         self._received = b""
         self._token = 0
@@ -64,14 +70,22 @@ class BaresipPhone:
         """Give a command, as one would type it; returns what baresip said."""
         self._token += 1
         message = json.dumps({"command": name, "params": parameters, "token": str(self._token)}).encode()
-        self._control.sendall(b"%d:%s," % (len(message), message))
         deadline = time.monotonic() + 30
-        while True:
-            answer = self._next(deadline)
-            if answer.get("response") and answer.get("token") == str(self._token):
-                assert answer["ok"], f"baresip refused {name} {parameters}: {answer}"
-                return str(answer.get("data", ""))
-            self.events.append(answer)
+        answer: Mapping[str, Any] = {}
+        self._control.sendall(b"%d:%s," % (len(message), message))
+        while not answer.get("response") or answer.get("token") != str(self._token):
+            try:
+                answer = self._next(deadline)
+            except _ControlClosedError:
+                # baresip 1.0 now and then cannot read a netstring (NETSTRING_ERROR_NO_LENGTH): it has not
+                # taken the command, closes the connection and goes on.
+                self._reconnect()
+                self._control.sendall(b"%d:%s," % (len(message), message))
+                continue
+            if not answer.get("response"):
+                self.events.append(answer)
+        assert answer["ok"], f"baresip refused {name} {parameters}: {answer}"
+        return str(answer.get("data", ""))
 
     def wait_for(self, kind: str, seconds: float = 40.0) -> Mapping[str, Any]:
         """The next event of this type, or one that came already; raises AssertionError."""
@@ -83,6 +97,8 @@ class BaresipPhone:
                     return event
             try:
                 self.events.append(self._next(deadline))
+            except _ControlClosedError:
+                self._reconnect()
             except TimeoutError:
                 raise AssertionError(f"no {kind} in {seconds:g} s\n{self.log()[-4000:]}") from None
 
@@ -106,9 +122,18 @@ class BaresipPhone:
             samples = np.frombuffer(frames, dtype="<i2").astype(np.int16)
             return samples.reshape(-1, recording.getnchannels())[:, 0], recording.getframerate()
 
+    def close(self) -> None:
+        """Control it no more."""
+        self._control.close()
+
     def log(self) -> str:
         """What it printed."""
         return (self._directory / "baresip.log").read_text(errors="replace")
+
+    def _reconnect(self) -> None:
+        self._control.close()
+        self._received = b""
+        self._control = self._connect()
 
     def _next(self, deadline: float) -> dict[str, Any]:
         while True:
@@ -120,7 +145,7 @@ class BaresipPhone:
             self._control.settimeout(max(0.01, deadline - time.monotonic()))
             data = self._control.recv(65_536)
             if not data:
-                raise AssertionError(f"baresip ended\n{self.log()[-4000:]}")
+                raise _ControlClosedError
             self._received += data
 
 
@@ -139,8 +164,11 @@ def baresip_phone(settings: BaresipSettings, directory: Path) -> Iterator[Baresi
             ["baresip", "-f", str(directory)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory
         )
     try:
-        with _connected(settings.host, control_port, process, directory) as control:
-            yield BaresipPhone(control, directory)
+        phone = BaresipPhone(lambda: _connected(settings.host, control_port, process, directory), directory)
+        try:
+            yield phone
+        finally:
+            phone.close()
     finally:
         process.terminate()
         try:
@@ -158,7 +186,7 @@ def _connected(host: str, port: int, process: subprocess.Popen[bytes], directory
         except ConnectionRefusedError:
             if process.poll() is not None or time.monotonic() > deadline:
                 log = (directory / "baresip.log").read_text(errors="replace")
-                raise AssertionError(f"baresip did not start\n{log}") from None
+                raise AssertionError(f"baresip is not there\n{log}") from None
             time.sleep(0.05)  # Another process's start: there is no clock to pass in.
 
 
